@@ -1,0 +1,51 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { sha256Hex } from './hash.ts';
+
+/** Makes identifiers that are not content hashes; injected where a test needs them. */
+export interface Ids {
+  /** A random (version 4) UUID. */
+  uuid(): string;
+  /** `bits` (a multiple of 8) random bits as lower-case hex. */
+  hex(bits: number): string;
+}
+
+export const randomIds: Ids = {
+  uuid: () => randomUUID(),
+  hex: (bits) => randomBytes(bits / 8).toString('hex'),
+};
+
+const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
+
+/** The first 26 base-32 characters (RFC 4648 alphabet, lower case; 130 bits) of a byte string of at least 17 bytes. */
+export function base32(bytes: Uint8Array): string {
+  let out = '';
+  let buffer = 0;
+  let bits = 0;
+  for (const byte of bytes) {
+    buffer = ((buffer << 8) | byte) & 0xfff;
+    bits += 8;
+    while (bits >= 5) {
+      bits -= 5;
+      out += BASE32[(buffer >> bits) & 31];
+      if (out.length === 26) return out;
+    }
+  }
+  throw new RangeError('base32() needs at least 17 bytes.');
+}
+
+/** A fresh random job id, `<workflow>.<26 base32 characters>` (DESIGN section 9). */
+export function newJobId(workflow: string, ids: Ids = randomIds): string {
+  return `${workflow}.${base32(Buffer.from(ids.hex(136), 'hex'))}`;
+}
+
+/** The job id that the given parts (owner and key, bucket, key and version, ...) always lead to. */
+export function derivedJobId(workflow: string, ...parts: string[]): string {
+  return `${workflow}.${base32(Buffer.from(sha256Hex(parts.map((part) => `${part.length}:${part}`).join('')), 'hex'))}`;
+}
+
+const JOB_ID = /^([a-z][a-z0-9-]{0,31})\.([a-z2-7]{26})$/;
+
+/** The workflow of a well-formed job id, else undefined. */
+export function workflowOfJob(jobId: string): string | undefined {
+  return JOB_ID.exec(jobId)?.[1];
+}

@@ -1,0 +1,20 @@
+import type { Runtime } from '#shared/task/runtime.ts';
+import type { Rng } from '#shared/determinism/rng.ts';
+import type { Registry } from './types.ts';
+import type { Role } from './role.ts';
+
+/** What every call through the door is made for and with (model-inference section 1). */
+export interface InferContext {
+  jobId: string;
+  workflow: string;
+  stage: string;
+  /** Milliseconds since the epoch: nothing is started that could not finish before it. */
+  deadline?: number;
+  signal?: AbortSignal;
+  runtime: Runtime;
+  registry: Registry;
+  /** The roles that `builtin` can play, by name. */
+  roleOf(name: string): Promise<Role | undefined>;
+  /** Jitter only; never data. */
+  rng: Rng;
+}

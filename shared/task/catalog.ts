@@ -1,0 +1,92 @@
+import type { z } from 'zod';
+import type { Json } from '#shared/storage/ports.ts';
+
+/** What a workflow says of itself (infra-api-cli section 1). AWS, the embedded platform, the API and the CLI read it. */
+
+export type Capability =
+  | 'artifacts:read'
+  | 'artifacts:write'
+  | 'records'
+  | 'sandbox:invoke'
+  | `queue:${string}`
+  | `models:${string}`
+  | `workflows:start:${string}`
+  | `secrets:${string}`;
+
+export interface TaskEntry {
+  /** Module below functions/ that exports `handler`. Tasks without a leading workflow folder are relative to it. */
+  entry: string;
+  memoryMb: number;
+  timeoutSeconds: number;
+  capabilities: Capability[];
+  maxConcurrency?: number;
+  architecture?: 'arm64' | 'x86_64';
+  ephemeralMb?: number;
+  /** Set by `platform.*`: which platform task this instantiates. */
+  platform?: 'begin' | 'finish' | 'infer';
+}
+
+/** An object that arrived under a workflow's S3 prefix. */
+export interface IngestedObject {
+  bucket: string;
+  key: string;
+  versionId?: string;
+  bytes: number;
+  sha256?: string;
+}
+
+export interface WorkflowEntry<Input = unknown> {
+  /** Kebab-case, no dot, at most 32 characters. */
+  name: string;
+  title: string;
+  description: string;
+  /** File below statemachines/. */
+  definition: string;
+  /** Strict: unknown fields are refused. */
+  input: z.ZodType<Input, unknown>;
+  examples: { title: string; input: Json }[];
+  tasks: Record<string, TaskEntry>;
+  triggers: {
+    api: boolean;
+    s3?: { prefix: string; suffix: string[]; toInput(object: IngestedObject): Json };
+    schedule?: { expression: string; input: Json };
+  };
+  /** Jobs in flight an owner, and items of a Distributed Map at once. */
+  concurrency: { jobs: number; items: number };
+  /** Days; null keeps for ever. */
+  retention: { workDays: number | null; outputDays: number | null; recordDays: number | null };
+  limits: { timeoutHours: number; maxObjectBytes: number; maxBudgetMicroUsd: number };
+  /** The order and units of the stages that progress reports name, for bars: `{ IndexSegments: 'segments' }`. */
+  stages: Record<string, string>;
+}
+
+/** Declares a workflow; only types are checked here, `checkCatalog` does the rest. */
+export function defineWorkflow<Input>(entry: WorkflowEntry<Input>): WorkflowEntry<Input> {
+  return entry;
+}
+
+/** The tasks every workflow takes from the platform, instantiated per workflow with its own permissions. */
+export const platform = {
+  begin: {
+    entry: 'triggers/begin.ts',
+    memoryMb: 512,
+    timeoutSeconds: 60,
+    capabilities: ['artifacts:read', 'artifacts:write', 'records'],
+    platform: 'begin',
+  },
+  finish: {
+    entry: 'triggers/finish.ts',
+    memoryMb: 512,
+    timeoutSeconds: 120,
+    capabilities: ['artifacts:read', 'artifacts:write', 'records'],
+    platform: 'finish',
+  },
+  /** The inference task; `models` are `models:<name>` capabilities, `models:default` for every catalogued model. */
+  infer: (models: `models:${string}`[]): TaskEntry => ({
+    entry: 'inference/infer.ts',
+    memoryMb: 1024,
+    timeoutSeconds: 900,
+    capabilities: ['artifacts:read', 'artifacts:write', 'records', ...models],
+    platform: 'infer',
+  }),
+} satisfies Record<string, TaskEntry | ((models: `models:${string}`[]) => TaskEntry)>;
