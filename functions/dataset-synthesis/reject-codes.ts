@@ -1,0 +1,57 @@
+/** Why an item is no record, and whose fault it is (specification section 8). */
+
+export type RejectClass = 'input' | 'quality' | 'failure';
+
+export const REJECT_CLASS = {
+  EMPTY_SOURCE: 'input',
+  UNREADABLE_SOURCE: 'input',
+  NOT_UTF8: 'input',
+  MALFORMED_LINE: 'input',
+  MISSING_TEXT: 'input',
+  DOCUMENT_TOO_LARGE: 'input',
+  DOCUMENT_TOO_LONG: 'input',
+  PASSAGE_LIMIT: 'input',
+  LICENCE_DENIED: 'input',
+  LICENCE_UNKNOWN: 'input',
+  LANGUAGE_EXCLUDED: 'input',
+  HEURISTIC_SHORT: 'input',
+  DUPLICATE_DOCUMENT: 'input',
+  NEAR_DUPLICATE_DOCUMENT: 'input',
+  CONTAMINATED_DOCUMENT: 'input',
+  FILTER_REJECTED: 'quality',
+  DOMAIN_UNKNOWN: 'quality',
+  DOMAIN_EXCLUDED: 'quality',
+  PERSONA_MISSING: 'quality',
+  GENERATOR_DECLINED: 'quality',
+  QUESTION_FORM: 'quality',
+  ANSWER_EMPTY: 'quality',
+  ANSWER_TOO_LONG: 'quality',
+  ANSWER_TYPE: 'quality',
+  ANSWER_BOOLEAN: 'quality',
+  ANSWER_OPTION: 'quality',
+  GROUND_MISSING: 'quality',
+  LEAK_LITERAL: 'quality',
+  LEAK_NORMALISED: 'quality',
+  LEAK_NUMERIC: 'quality',
+  CONTEXT_SOURCE: 'quality',
+  CONTEXT_PRONOUN: 'quality',
+  CONTEXT_TIME: 'quality',
+  CONTEXT_ANCHOR: 'quality',
+  PII: 'quality',
+  CONTAMINATED: 'quality',
+  CHECK_INCORRECT: 'quality',
+  CHECK_LEAK: 'quality',
+  CHECK_CONTEXT: 'quality',
+  DUPLICATE_PAIR: 'quality',
+  NEAR_DUPLICATE_PAIR: 'quality',
+  CONFLICTING_ANSWER: 'quality',
+  PARSE_ERROR: 'failure',
+  OUTPUT_TRUNCATED: 'failure',
+  CONTEXT_OVERFLOW: 'failure',
+  PROVIDER_REFUSED: 'failure',
+  PROVIDER_ERROR: 'failure',
+} as const satisfies Record<string, RejectClass>;
+
+export type RejectCode = keyof typeof REJECT_CLASS;
+
+export const REJECT_CODES = Object.keys(REJECT_CLASS) as RejectCode[];
