@@ -306,6 +306,8 @@ export class ProviderError extends Error {
   readonly httpStatus: number | undefined;
   readonly retryAfterMs: number | undefined;
   readonly usage: Usage | undefined;
+  /** The endpoint is still starting (ModelNotReadyException): worth retrying until the deadline, and no breaker fault. */
+  readonly untilDeadline: boolean;
 
   constructor(
     code: InferErrorCode,
@@ -315,6 +317,7 @@ export class ProviderError extends Error {
       httpStatus?: number;
       retryAfterMs?: number;
       usage?: Usage;
+      untilDeadline?: boolean;
       cause?: unknown;
     },
   ) {
@@ -324,6 +327,7 @@ export class ProviderError extends Error {
     this.httpStatus = details.httpStatus;
     this.retryAfterMs = details.retryAfterMs;
     this.usage = details.usage;
+    this.untilDeadline = details.untilDeadline ?? false;
   }
 }
 
