@@ -1,0 +1,7 @@
+import type { ModelEntry } from '../types.ts';
+
+/** What each wire format can carry at all; a model's `features` say what its endpoint does with it. */
+export const CODEC_SUPPORT: Record<ModelEntry['codec'], { tools: boolean; images: boolean }> = {
+  openai: { tools: true, images: true },
+  generate: { tools: false, images: false },
+};
