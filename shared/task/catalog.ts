@@ -65,6 +65,10 @@ export function defineWorkflow<Input>(entry: WorkflowEntry<Input>): WorkflowEntr
   return entry;
 }
 
+/** The module of a task below functions/: platform tasks name theirs whole, a workflow's own are relative to its folder. */
+export const entryModule = (workflow: string, task: TaskEntry): string =>
+  task.platform ? task.entry : `${workflow}/${task.entry}`;
+
 /** The tasks every workflow takes from the platform, instantiated per workflow with its own permissions. */
 export const platform = {
   begin: {
