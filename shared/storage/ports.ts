@@ -155,7 +155,8 @@ export interface RecordChange {
 export interface RecordQuery {
   index?: 'g1' | 'g2';
   pk: string;
-  sk?: { prefix: string } | { between: [string, string] } | { op: '=' | '<' | '<=' | '>' | '>='; value: string };
+  sk?:
+    { prefix: string } | { between: [string, string] } | { op: '=' | '<' | '<=' | '>' | '>='; value: string };
   descending?: boolean;
   /** 1..1000, default 100. */
   limit?: number;
@@ -247,7 +248,11 @@ export interface Workflows {
    * Starts an execution of a machine, by its name. A used name with equal input while it runs gives the same
    * execution; anything else under a used name is `Conflict` (ExecutionAlreadyExists).
    */
-  start(request: { machine: string; name: string; input: Json }): Promise<{ executionArn: string; started: number }>;
+  start(request: {
+    machine: string;
+    name: string;
+    input: Json;
+  }): Promise<{ executionArn: string; started: number }>;
   describe(executionArn: string): Promise<ExecutionDescription>;
   list(query: {
     machine: string;
