@@ -46,6 +46,8 @@ export interface Scope {
   errorOutput?: Json;
   /** Engine clock in milliseconds since the epoch, for `$now()` and `$millis()`. */
   now: number;
+  /** Source of `$random()` and `$uuid()`; the system's where absent. */
+  entropy?: { random(): number; uuid(): string };
 }
 
 /** An expression or a result type failed: `States.QueryEvaluationError`, or a data limit. */

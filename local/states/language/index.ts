@@ -1,0 +1,6 @@
+/** The language of state machines: validation and compilation of definitions, evaluation of their expressions. */
+export { compile, validateDefinitionText, type Compilation } from './compile.ts';
+export { evaluate, QUERY_EVALUATION_ERROR } from './evaluate.ts';
+export { checkResult, evaluateAs, resultTypes, typeName, type ResultType } from './results.ts';
+export { parseResource } from './validation/resources.ts';
+export * from './types.ts';
