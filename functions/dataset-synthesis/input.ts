@@ -112,7 +112,7 @@ export const SynthesisInputSchema = z
         maxTokens: int(1, 1_000_000).default(6000),
         maxPassages: int(1, 10_000).default(8),
         /** Bytes of one record or text file. */
-        maxBytes: int(1, 64 * 1024 * 1024).default(4_194_304),
+        maxBytes: int(1, 8_388_608).default(4_194_304),
         long: z.enum(['split', 'reject']).default('split'),
       })
       .prefault({}),

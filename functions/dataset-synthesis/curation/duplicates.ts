@@ -1,0 +1,161 @@
+import { bandKey, minhash } from '#shared/text/minhash.ts';
+import { charGramHashes, charGrams, jaccard } from '#shared/text/hashes.ts';
+import { comparable } from '#shared/text/normalise.ts';
+import { UnionFind } from '#shared/text/union-find.ts';
+import type { RejectCode, SynthesisInput } from '../records.ts';
+
+/** Gate 10: duplicates and contradictions among all pairs of a job (specification section 7). */
+
+/** Bands and rows: P(candidate) = 1 - (1 - s^4)^32, 0.873 at s = 0.5, above 0.9999 at 0.8. */
+export const PAIR_BANDS = 32;
+export const PAIR_ROWS = 4;
+/** Units of the character grams of a normalised question. */
+const GRAM = 5;
+
+export interface PairIdentity {
+  qaId: string;
+  question: string;
+  answerKey: string;
+}
+
+export interface PairVerdict {
+  code: Extract<RejectCode, 'DUPLICATE_PAIR' | 'NEAR_DUPLICATE_PAIR' | 'CONFLICTING_ANSWER'>;
+  evidence: Record<string, unknown>;
+}
+
+/**
+ * Which of the pairs go, by index. The result depends on the set of pairs only, not on their order: of equal or near
+ * pairs the lowest qaId stays.
+ */
+export function findDuplicates(
+  pairs: readonly PairIdentity[],
+  dedup: Pick<SynthesisInput['dedup'], 'pairs' | 'threshold'>,
+): Map<number, PairVerdict> {
+  const gone = new Map<number, PairVerdict>();
+  if (dedup.pairs === 'off') return gone;
+  const questions = pairs.map(({ question }) => comparable(question));
+  const byId = pairs.map((_, i) => i).sort((a, b) => (pairs[a]!.qaId < pairs[b]!.qaId ? -1 : 1));
+  sameQuestions(pairs, questions, byId, gone);
+  if (dedup.pairs === 'near') {
+    const groups = groupBy(
+      byId.filter((i) => !gone.has(i)),
+      (i) => `${pairs[i]!.answerKey}\n${anchorsOf(pairs[i]!.question).join(' ')}`,
+    );
+    for (const group of groups) if (group.length > 1) nearQuestions(pairs, questions, group, dedup.threshold, gone);
+  }
+  return gone;
+}
+
+function groupBy(indexes: readonly number[], key: (index: number) => string): number[][] {
+  const groups = new Map<string, number[]>();
+  for (const index of indexes) {
+    const name = key(index);
+    const group = groups.get(name);
+    if (group) group.push(index);
+    else groups.set(name, [index]);
+  }
+  return [...groups.values()];
+}
+
+function sameQuestions(
+  pairs: readonly PairIdentity[],
+  questions: readonly string[],
+  byId: readonly number[],
+  gone: Map<number, PairVerdict>,
+): void {
+  for (const group of groupBy(byId, (i) => questions[i]!)) {
+    if (group.length === 1) continue;
+    // Shortest answer first, of equal ones the lowest qaId: the one that stays if any does.
+    const ordered = [...group].sort((a, b) => pairs[a]!.answerKey.length - pairs[b]!.answerKey.length || a - b);
+    const shortest = pairs[ordered[0]!]!.answerKey;
+    const keeper = group.find((i) => pairs[i]!.answerKey === shortest)!;
+    const agree = group.every((i) => containsWords(pairs[i]!.answerKey, shortest));
+    for (const index of group) {
+      if (agree && index === keeper) continue;
+      gone.set(
+        index,
+        agree
+          ? { code: 'DUPLICATE_PAIR', evidence: { kept: pairs[keeper]!.qaId } }
+          : {
+              code: 'CONFLICTING_ANSWER',
+              evidence: { answers: [...new Set(group.map((i) => pairs[i]!.answerKey))], pairs: group.length },
+            },
+      );
+    }
+  }
+}
+
+/** Whether one answer key holds another at word boundaries. */
+const containsWords = (long: string, short: string): boolean => ` ${long} `.includes(` ${short} `);
+
+/**
+ * What a templated question is about: tokens with a digit, or with a capital that does not open the question. Questions
+ * with different anchors are about different things and never meet.
+ */
+export function anchorsOf(question: string): string[] {
+  const anchors = new Set<string>();
+  for (const [index, token] of question.trim().split(/\s+/u).entries()) {
+    const capital = /\p{Lu}/u.test(index === 0 ? token.replace(/^[^\p{L}\p{N}]*\p{L}/u, '') : token);
+    if (capital || /\p{Nd}/u.test(token)) anchors.add(comparable(token));
+  }
+  return [...anchors].sort();
+}
+
+function nearQuestions(
+  pairs: readonly PairIdentity[],
+  questions: readonly string[],
+  group: readonly number[],
+  threshold: number,
+  gone: Map<number, PairVerdict>,
+): void {
+  const { roots, similarity } = nearDuplicates(
+    group.map((i) => questions[i]!),
+    threshold,
+  );
+  for (const [at, index] of group.entries()) {
+    const root = roots.find(at);
+    if (root === at) continue;
+    gone.set(index, {
+      code: 'NEAR_DUPLICATE_PAIR',
+      evidence: { kept: pairs[group[root]!]!.qaId, similarity: similarity(root, at) },
+    });
+  }
+}
+
+/**
+ * Near duplicates among texts: MinHash bands give candidates, exact Jaccard of character 5-grams decides, union-find
+ * joins. The root of each set is its first text.
+ */
+export function nearDuplicates(
+  texts: readonly string[],
+  threshold: number,
+): { roots: UnionFind; similarity: (a: number, b: number) => number } {
+  const roots = new UnionFind(texts.length);
+  const similarity = (a: number, b: number): number =>
+    Math.round(jaccard(charGrams(texts[a]!, GRAM), charGrams(texts[b]!, GRAM)) * 1e4) / 1e4;
+  const signatures = texts.map((text) => minhash(charGramHashes(text, GRAM)));
+  /** Pairs that met in an earlier band and were no duplicates. */
+  const refused = new Set<number>();
+  for (let band = 0; band < PAIR_BANDS; band++) {
+    const buckets = new Map<number, number[]>();
+    for (let i = 0; i < texts.length; i++) {
+      const signature = signatures[i];
+      if (!signature) continue;
+      const key = bandKey(signature, band, PAIR_ROWS);
+      const bucket = buckets.get(key);
+      if (!bucket) {
+        buckets.set(key, [i]);
+        continue;
+      }
+      for (const other of bucket) {
+        if (roots.find(other) === roots.find(i)) continue;
+        const pair = other * texts.length + i;
+        if (refused.has(pair)) continue;
+        if (jaccard(charGrams(texts[other]!, GRAM), charGrams(texts[i]!, GRAM)) >= threshold) roots.union(other, i);
+        else if (refused.size < 4_000_000) refused.add(pair);
+      }
+      bucket.push(i);
+    }
+  }
+  return { roots, similarity };
+}

@@ -1,0 +1,95 @@
+import { readJson, readJsonl } from '#shared/storage/jsonl.ts';
+import type { ArtifactRef, Artifacts } from '#shared/storage/ports.ts';
+import { isError } from '#shared/task/errors.ts';
+
+/** The rows of a JSONL object of ours, streamed: what this workflow wrote is trusted to have its type. */
+export async function* rows<T>(artifacts: Artifacts, keyOrRef: string | ArtifactRef): AsyncGenerator<T> {
+  for await (const { value } of readJsonl(artifacts, keyOrRef)) yield value as T;
+}
+
+/** The same where there may be no object: then no rows. */
+export async function* rowsIfAny<T>(artifacts: Artifacts, key: string): AsyncGenerator<T> {
+  try {
+    yield* rows<T>(artifacts, key);
+  } catch (error) {
+    if (!isError(error, 'NotFound')) throw error;
+  }
+}
+
+/** A JSON object of ours, undefined where there is none. */
+export async function jsonIfAny<T>(artifacts: Artifacts, key: string): Promise<T | undefined> {
+  try {
+    return (await readJson(artifacts, key)) as T;
+  } catch (error) {
+    if (isError(error, 'NotFound')) return undefined;
+    throw error;
+  }
+}
+
+export async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of source) all.push(item);
+  return all;
+}
+
+/** Maps in input order with at most `width` calls under way: for many small reads. */
+export async function* mapOrdered<T, R>(
+  items: Iterable<T> | AsyncIterable<T>,
+  width: number,
+  map: (item: T) => Promise<R>,
+): AsyncGenerator<R> {
+  const flights: Promise<R>[] = [];
+  try {
+    for await (const item of items) {
+      flights.push(map(item));
+      if (flights.length >= width) yield await flights.shift()!;
+    }
+    while (flights.length > 0) yield await flights.shift()!;
+  } finally {
+    await Promise.allSettled(flights);
+  }
+}
+
+/** An iterable that another writer consumes while rows are still found: `push` waits while too many are unread. */
+export class Channel<T> implements AsyncIterable<T> {
+  static readonly #CAPACITY = 500;
+  #items: T[] = [];
+  #closed = false;
+  #failure: unknown;
+  #wakeReader: (() => void) | undefined;
+  #wakeWriter: (() => void) | undefined;
+
+  async push(item: T): Promise<void> {
+    this.#items.push(item);
+    this.#wakeReader?.();
+    while (this.#items.length >= Channel.#CAPACITY && !this.#closed) {
+      await new Promise<void>((resolve) => (this.#wakeWriter = resolve));
+    }
+  }
+
+  /** Ends the iteration, with an error where one is given. */
+  close(failure?: unknown): void {
+    this.#closed = true;
+    this.#failure = failure;
+    this.#wakeReader?.();
+    this.#wakeWriter?.();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<T> {
+    try {
+      for (;;) {
+        const items = this.#items;
+        this.#items = [];
+        this.#wakeWriter?.();
+        yield* items;
+        if (this.#items.length > 0) continue;
+        if (this.#failure !== undefined) throw this.#failure;
+        if (this.#closed) return;
+        await new Promise<void>((resolve) => (this.#wakeReader = resolve));
+      }
+    } finally {
+      // A reader that stopped must not leave the writer waiting.
+      this.close();
+    }
+  }
+}
