@@ -21,6 +21,12 @@ export interface TaskContext {
   jobId?: string;
   workflow: string;
   attempt: number;
+  /** Whose job it is, where the job has a record. */
+  owner?: string;
+  /** The execution that works for the job, where it is known. */
+  executionId?: string;
+  /** X-Ray's, on AWS. */
+  traceId?: string;
   runtime: Runtime;
   /** The runtime's, at hand. */
   artifacts: Artifacts;
