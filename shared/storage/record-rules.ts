@@ -8,6 +8,7 @@ import type {
   RecordKey,
   RecordPut,
   RecordQuery,
+  WriteOptions,
 } from './ports.ts';
 
 /** What every records adapter accepts: DynamoDB's limits, checked the same way before anything is written. */
@@ -216,6 +217,20 @@ export function checkQuery(query: RecordQuery): number {
 /** @throws InvalidInput for more keys or items than one call takes. */
 export function checkBatch(count: number, limit: number, what: string): void {
   if (count > limit) throw invalidInput(`A batch takes at most ${limit} ${what}, not ${count}.`);
+}
+
+/** Why a write may not happen to the current item (or its absence), else undefined. */
+export function preconditionProblem(
+  options: WriteOptions,
+  current: RecordItem | undefined,
+): string | undefined {
+  if (options.ifAbsent && current !== undefined) return 'it exists';
+  if (options.ifVersion !== undefined && current?.version !== options.ifVersion) {
+    return `it is ${current ? `at version ${current.version}` : 'absent'}, not at version ${options.ifVersion}`;
+  }
+  return options.condition && !conditionHolds(options.condition, current)
+    ? 'its condition does not hold'
+    : undefined;
 }
 
 /** The Conflict of a failed precondition, with the item as it is. */

@@ -19,7 +19,7 @@ import {
   checkPut,
   checkQuery,
   checkRecordKey,
-  conditionHolds,
+  preconditionProblem,
   recordConflict,
   storableAttributes,
 } from '../record-rules.ts';
@@ -111,14 +111,7 @@ export class EmbeddedRecords implements Records {
     if (options.condition) checkCondition(options.condition);
     return this.#db.transaction(() => {
       const current = this.#current(key);
-      const failed =
-        options.ifAbsent && current !== undefined
-          ? 'it exists'
-          : options.ifVersion !== undefined && current?.version !== options.ifVersion
-            ? `it is ${current ? `at version ${current.version}` : 'absent'}, not at version ${options.ifVersion}`
-            : options.condition && !conditionHolds(options.condition, current)
-              ? 'its condition does not hold'
-              : undefined;
+      const failed = preconditionProblem(options, current);
       if (failed !== undefined) {
         throw recordConflict(key, failed, current);
       }
