@@ -1,0 +1,52 @@
+import { z } from 'zod';
+
+const Vpc = z.strictObject({
+  vpcId: z.string(),
+  subnetIds: z.array(z.string()).min(1),
+  securityGroupIds: z.array(z.string()).min(1),
+});
+
+const Auth = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('iam') }),
+  z.strictObject({
+    type: z.literal('jwt'),
+    issuer: z.url({ protocol: /^https$/ }),
+    audiences: z.array(z.string().min(1)).min(1),
+  }),
+]);
+
+/** The context of the app (infra-api-cli section 2); given in cdk.json or with `-c agentmill='{…}'`. */
+export const Context = z.strictObject({
+  stage: z
+    .string()
+    .regex(/^[a-z][a-z0-9]{1,11}$/, 'a stage is 2 to 12 lower-case letters and digits')
+    .default('dev'),
+  /** `dev` or `prod`: which settings of stages.ts hold for this stage. */
+  profile: z.enum(['dev', 'prod']).optional(),
+  auth: Auth.default({ type: 'iam' }),
+  corsOrigins: z.array(z.url()).default([]),
+  /** Owners (hashes, as jobs show them) who see everybody's jobs. */
+  admins: z.array(z.string()).default([]),
+  /** ARN of a customer key for bucket, table and queues; else the services' own keys. */
+  kms: z.string().startsWith('arn:').optional(),
+  /** Where functions that call private model servers run. Ids are given, never looked up. */
+  vpc: Vpc.optional(),
+  alarmEmail: z.email().optional(),
+  /** Image digests of the sandbox and the browser, `<repository>@sha256:…`. */
+  images: z.strictObject({ sandbox: z.string().optional(), browser: z.string().optional() }).default({}),
+  /** Micro-dollars of model spend an hour above which the cost alarm rings. */
+  hourlySpendMicroUsd: z.int().positive().default(50_000_000),
+});
+
+export type Context = z.infer<typeof Context>;
+
+/** Reads the context. @throws Error that names every field at fault. */
+export function readContext(value: unknown): Context {
+  const parsed = Context.safeParse(value ?? {});
+  if (parsed.success) return parsed.data;
+  throw new Error(
+    `The context "agentmill" is not usable:\n${parsed.error.issues
+      .map((issue) => `  ${issue.path.join('.') || '(context)'}: ${issue.message}`)
+      .join('\n')}`,
+  );
+}

@@ -1,0 +1,381 @@
+import type { Capability } from '#shared/task/catalog.ts';
+import type { ModelEntry } from '#shared/models/types.ts';
+
+/**
+ * Capabilities turned into least-privilege statements (infra-api-cli section 6). Pure: ARNs come in as text, so that
+ * the mapping can be read and tested without a stack.
+ */
+export interface StatementSpec {
+  sid: string;
+  actions: string[];
+  resources: string[];
+  conditions?: Record<string, Record<string, string | string[]>>;
+  /** Why a wildcard in `resources` stands; needed exactly where there is one (cdk-nag AwsSolutions-IAM5). */
+  wildcard?: string;
+}
+
+/** The resources that statements name. */
+export interface Resources {
+  partition: string;
+  region: string;
+  account: string;
+  stage: string;
+  workflow: string;
+  bucketArn: string;
+  tableArn: string;
+  /** Customer key, when there is one. */
+  kmsArn?: string;
+  queueArn(name: string): string;
+  machineArn(workflow: string): string;
+  sandboxArn: string;
+  models: readonly ModelEntry[];
+  /** Names of every catalogued workflow. */
+  workflows: readonly string[];
+}
+
+const ITEM_ACTIONS = [
+  'dynamodb:GetItem',
+  'dynamodb:PutItem',
+  'dynamodb:UpdateItem',
+  'dynamodb:DeleteItem',
+  'dynamodb:BatchGetItem',
+  'dynamodb:BatchWriteItem',
+  'dynamodb:Query',
+];
+
+const leadingKeys = (...keys: string[]): StatementSpec['conditions'] => ({
+  'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': keys },
+  // ForAllValues holds for an empty list too; without keys nothing may be asked.
+  Null: { 'dynamodb:LeadingKeys': 'false' },
+});
+
+/** What every function may do; X-Ray offers no resources to name. */
+export function alwaysStatements(): StatementSpec[] {
+  return [
+    {
+      sid: 'Tracing',
+      wildcard: 'X-Ray has no resources: these two actions can only be allowed on all.',
+      actions: ['xray:PutTraceSegments', 'xray:PutTelemetryRecords'],
+      resources: ['*'],
+    },
+  ];
+}
+
+/** The statements of a task's declared capabilities. @throws Error on a capability that names nothing known. */
+export function capabilityStatements(capabilities: readonly Capability[], r: Resources): StatementSpec[] {
+  const statements = capabilities.flatMap((capability) => statementsOf(capability, r));
+  if (capabilities.some((capability) => /^(artifacts|records|queue)/.test(capability))) {
+    statements.push(...keyStatements(r));
+  }
+  return mergeStatements(statements);
+}
+
+function statementsOf(capability: Capability, r: Resources): StatementSpec[] {
+  const own = `${r.workflow}.*`;
+  const at = capability.indexOf(':');
+  const kind = at < 0 ? capability : capability.slice(0, at);
+  const name = capability.slice(at + 1);
+  switch (kind) {
+    case 'artifacts':
+      return name === 'read'
+        ? [
+            {
+              sid: 'ReadArtifacts',
+              wildcard:
+                "Job ids are made at run time; the prefixes name one workflow's jobs, its arrivals, uploads and published outputs only.",
+              actions: ['s3:GetObject', 's3:GetObjectVersion'],
+              resources: [
+                `${r.bucketArn}/jobs/${own}`,
+                `${r.bucketArn}/ingest/${r.workflow}/*`,
+                `${r.bucketArn}/uploads/*`,
+                // Outputs of any job may be another job's input.
+                `${r.bucketArn}/jobs/*/output/*`,
+              ],
+            },
+            {
+              sid: 'ListArtifacts',
+              actions: ['s3:ListBucket'],
+              resources: [r.bucketArn],
+              conditions: {
+                StringLike: { 's3:prefix': [`jobs/${own}`, `ingest/${r.workflow}/*`, 'uploads/*'] },
+              },
+            },
+          ]
+        : [
+            {
+              sid: 'WriteArtifacts',
+              wildcard: "Job ids are made at run time; the prefix names one workflow's jobs only.",
+              actions: ['s3:PutObject', 's3:PutObjectTagging', 's3:AbortMultipartUpload'],
+              resources: [`${r.bucketArn}/jobs/${own}`],
+            },
+          ];
+    case 'records':
+      return [
+        {
+          sid: 'Records',
+          actions: ITEM_ACTIONS,
+          resources: [r.tableArn],
+          conditions: leadingKeys(`JOB#${own}`, `BUDGET#${own}`, `LEDGER#${own}`)!,
+        },
+      ];
+    case 'queue':
+      return [{ sid: 'Send', actions: ['sqs:SendMessage'], resources: [r.queueArn(name)] }];
+    case 'models':
+      return modelStatements(name, r);
+    case 'sandbox':
+      return [{ sid: 'Sandbox', actions: ['lambda:InvokeFunction'], resources: [r.sandboxArn] }];
+    case 'workflows': {
+      const workflow = name.replace(/^start:/, '');
+      return [
+        {
+          sid: 'StartWorkflows',
+          actions: ['states:StartExecution'],
+          resources: [r.machineArn(workflow)],
+          conditions: { StringEquals: { 'states:StateMachineQualifier': 'live' } },
+        },
+      ];
+    }
+    case 'secrets':
+      return [
+        {
+          sid: 'Secrets',
+          wildcard: "Secrets Manager appends six random characters to a secret's name.",
+          actions: ['secretsmanager:GetSecretValue'],
+          resources: [secretArn(r, `agentmill/${r.stage}/${name}`)],
+        },
+      ];
+    default:
+      throw new Error(`The capability "${capability}" is not known.`);
+  }
+}
+
+/** Secrets Manager appends a hyphen and six random characters to a secret's name. */
+const secretArn = (r: Resources, name: string): string =>
+  `arn:${r.partition}:secretsmanager:${r.region}:${r.account}:secret:${name}-??????`;
+
+/** `models:<name>`, or `models:default` for every catalogued model. */
+function modelStatements(name: string, r: Resources): StatementSpec[] {
+  const models = name === 'default' ? r.models : r.models.filter((model) => model.name === name);
+  if (models.length === 0 && name !== 'default')
+    throw new Error(`models:${name}: the registry has no such model.`);
+  const statements: StatementSpec[] = [
+    {
+      sid: 'ModelRecords',
+      actions: ITEM_ACTIONS,
+      resources: [r.tableArn],
+      conditions: leadingKeys(
+        'CACHE#*',
+        'RATE#*',
+        'LIMIT#*',
+        'BREAKER#*',
+        'ASYNC#*',
+        'BATCH#*',
+        'CHECKPOINT#*',
+        'MODEL#*',
+      )!,
+    },
+    {
+      sid: 'ModelArtifacts',
+      wildcard: 'Request bodies and cached answers are stored under their hashes.',
+      actions: ['s3:GetObject', 's3:PutObject'],
+      resources: [`${r.bucketArn}/async/in/*`, `${r.bucketArn}/cache/*`],
+    },
+    {
+      sid: 'ModelOutputs',
+      wildcard: 'SageMaker names the objects of asynchronous results.',
+      actions: ['s3:GetObject'],
+      resources: [`${r.bucketArn}/async/out/*`, `${r.bucketArn}/async/fail/*`],
+    },
+  ];
+  for (const model of models) {
+    if (model.provider === 'sagemaker' || model.provider === 'sagemaker-async') {
+      const region = model.endpoint.region ?? r.region;
+      statements.push({
+        sid: model.provider === 'sagemaker' ? 'InvokeEndpoints' : 'InvokeAsyncEndpoints',
+        actions:
+          model.provider === 'sagemaker'
+            ? ['sagemaker:InvokeEndpoint', 'sagemaker:InvokeEndpointWithResponseStream']
+            : ['sagemaker:InvokeEndpointAsync'],
+        resources: [
+          `arn:${r.partition}:sagemaker:${region}:${r.account}:endpoint/${model.endpoint.name}`,
+          ...(model.endpoint.inferenceComponent
+            ? [
+                `arn:${r.partition}:sagemaker:${region}:${r.account}:inference-component/${model.endpoint.inferenceComponent}`,
+              ]
+            : []),
+        ],
+      });
+    }
+    if (model.endpoint.auth?.type === 'secret') {
+      statements.push({
+        sid: 'ModelSecrets',
+        wildcard: "Secrets Manager appends six random characters to a secret's name.",
+        actions: ['secretsmanager:GetSecretValue'],
+        resources: [secretArn(r, model.endpoint.auth.secret)],
+      });
+    }
+  }
+  // Direct providers complete the token of the task that waits for them.
+  statements.push({
+    sid: 'CompleteTokens',
+    actions: ['states:SendTaskSuccess', 'states:SendTaskFailure', 'states:SendTaskHeartbeat'],
+    resources: [r.machineArn(r.workflow)],
+  });
+  return statements;
+}
+
+/** What a state machine does: run its tasks, read its items, write its map results. */
+export function machineStatements(
+  r: Resources,
+  functionArns: readonly string[],
+  pinned: boolean,
+): StatementSpec[] {
+  return [
+    {
+      sid: 'InvokeTasks',
+      actions: ['lambda:InvokeFunction'],
+      resources: functionArns.map((arn) => (pinned ? `${arn}:*` : arn)),
+      ...(pinned ? { wildcard: 'A machine version names the function versions of its own deployment.' } : {}),
+    },
+    {
+      sid: 'ReadItems',
+      wildcard: "Job ids are made at run time; the prefixes name one workflow's jobs and arrivals only.",
+      actions: ['s3:GetObject', 's3:GetObjectVersion'],
+      resources: [`${r.bucketArn}/jobs/${r.workflow}.*`, `${r.bucketArn}/ingest/${r.workflow}/*`],
+    },
+    {
+      sid: 'WriteMapResults',
+      wildcard: 'Step Functions names the files of a map run.',
+      actions: ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts'],
+      resources: [`${r.bucketArn}/mapruns/${r.workflow}.*`],
+    },
+    ...keyStatements(r),
+  ];
+}
+
+/** What Distributed Maps do on their own machine; `fromFile` definitions grant none of it. */
+export function mapRunStatements(r: Resources, labels: readonly string[]): StatementSpec[] {
+  const machine = r.machineArn(r.workflow);
+  const executions = machine.replace(':stateMachine:', ':execution:');
+  return [
+    { sid: 'StartChildren', actions: ['states:StartExecution'], resources: [machine] },
+    {
+      sid: 'FollowChildren',
+      wildcard: 'Execution names are made at run time; the machine is one.',
+      actions: ['states:DescribeExecution', 'states:StopExecution'],
+      resources: [`${executions}:*`],
+    },
+    {
+      sid: 'RedriveChildren',
+      wildcard: 'Names of map children are made at run time; each Label of this machine is named.',
+      actions: ['states:RedriveExecution'],
+      resources: labels.map((label) => `${executions}/${label}:*`),
+    },
+  ];
+}
+
+const keyStatements = (r: Resources): StatementSpec[] =>
+  r.kmsArn ? [{ sid: 'Key', actions: ['kms:Decrypt', 'kms:GenerateDataKey'], resources: [r.kmsArn] }] : [];
+
+/** What on-result and its sweep do: complete asynchronous calls of every workflow. */
+export function completionStatements(r: Resources): StatementSpec[] {
+  return mergeStatements([
+    {
+      sid: 'CompletionRecords',
+      actions: ITEM_ACTIONS,
+      resources: [r.tableArn],
+      conditions: leadingKeys(
+        'ASYNC#*',
+        'BATCH#*',
+        'CACHE#*',
+        'LEDGER#*',
+        'BUDGET#*',
+        'LEASE#*',
+        'LIMIT#*',
+        'RATE#*',
+        'BREAKER#*',
+        'MODEL#*',
+      )!,
+    },
+    {
+      sid: 'CompletionArtifacts',
+      wildcard: 'Asynchronous results, cached answers and batches of every job are read by key.',
+      actions: ['s3:GetObject'],
+      resources: ['async/*', 'cache/*', 'jobs/*'].map((prefix) => `${r.bucketArn}/${prefix}`),
+    },
+    {
+      sid: 'CompletionResults',
+      wildcard: 'Assembled results of every job and cached answers are written by key.',
+      actions: ['s3:PutObject'],
+      resources: ['async/in/*', 'cache/*', 'jobs/*'].map((prefix) => `${r.bucketArn}/${prefix}`),
+    },
+    {
+      sid: 'CompleteTokens',
+      actions: ['states:SendTaskSuccess', 'states:SendTaskFailure', 'states:SendTaskHeartbeat'],
+      resources: r.workflows.map((workflow) => r.machineArn(workflow)),
+    },
+    ...r.models.flatMap((model) =>
+      model.provider === 'sagemaker-async'
+        ? modelStatements(model.name, r).filter((s) => s.sid === 'InvokeAsyncEndpoints')
+        : [],
+    ),
+    ...keyStatements(r),
+  ]);
+}
+
+/** What the API, the triggers and the sweeper do: they stand before every workflow. */
+export function entryStatements(r: Resources): StatementSpec[] {
+  const executions = r.workflows.map(
+    (workflow) => `${r.machineArn(workflow).replace(':stateMachine:', ':execution:')}:*`,
+  );
+  return [
+    {
+      sid: 'Records',
+      actions: ITEM_ACTIONS,
+      resources: [r.tableArn, `${r.tableArn}/index/gsi1`, `${r.tableArn}/index/gsi2`],
+    },
+    {
+      sid: 'WriteUploads',
+      wildcard: 'Upload and job ids are made at run time.',
+      actions: ['s3:PutObject'],
+      resources: [`${r.bucketArn}/uploads/*`, `${r.bucketArn}/jobs/*/problem.json`],
+    },
+    {
+      sid: 'ReadObjects',
+      wildcard: 'Arrivals, uploads and outputs have keys made at run time.',
+      actions: ['s3:GetObject', 's3:GetObjectVersion'],
+      resources: [`${r.bucketArn}/ingest/*`, `${r.bucketArn}/uploads/*`, `${r.bucketArn}/jobs/*/output/*`],
+    },
+    {
+      sid: 'ListOutputs',
+      actions: ['s3:ListBucket'],
+      resources: [r.bucketArn],
+      conditions: { StringLike: { 's3:prefix': ['jobs/*/output/*', 'ingest/*', 'uploads/*'] } },
+    },
+    {
+      sid: 'StartJobs',
+      actions: ['states:StartExecution'],
+      resources: r.workflows.map((workflow) => r.machineArn(workflow)),
+      conditions: { StringEquals: { 'states:StateMachineQualifier': 'live' } },
+    },
+    {
+      sid: 'FollowJobs',
+      wildcard: 'Execution names are made from job ids at run time.',
+      actions: ['states:DescribeExecution', 'states:StopExecution', 'states:RedriveExecution'],
+      resources: executions,
+    },
+    ...keyStatements(r),
+  ];
+}
+
+/** Joins statements with equal sid, actions and conditions. */
+export function mergeStatements(statements: readonly StatementSpec[]): StatementSpec[] {
+  const merged = new Map<string, StatementSpec>();
+  for (const statement of statements) {
+    const key = JSON.stringify([statement.sid, statement.actions, statement.conditions ?? null]);
+    const before = merged.get(key);
+    if (before) before.resources = [...new Set([...before.resources, ...statement.resources])];
+    else merged.set(key, { ...statement, resources: [...statement.resources] });
+  }
+  return [...merged.values()];
+}

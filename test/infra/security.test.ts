@@ -1,0 +1,102 @@
+import { Validations } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { acknowledgementsOf } from '#infra/nag.ts';
+import { policyFindings } from '#infra/policy.ts';
+import { buildFixture, sampleWorkflow } from './fixture.ts';
+
+const stacksOf = ({ stacks }: ReturnType<typeof buildFixture>) => [
+  stacks.data,
+  stacks.models,
+  ...stacks.workflows.values(),
+  stacks.entry,
+  stacks.ops,
+];
+
+interface Violation {
+  ruleName: string;
+  violatingConstructs?: { constructPath?: string }[];
+  violatingResources?: { resourceLogicalId?: string }[];
+}
+
+const violationsOf = (fixture: ReturnType<typeof buildFixture>): Violation[] =>
+  stacksOf(fixture).flatMap(
+    (stack) => new AwsSolutionsChecks().validateScope(stack).violations as unknown as Violation[],
+  );
+
+afterEach(() => vi.restoreAllMocks());
+
+describe('cdk-nag', () => {
+  test.each(['dev', 'prod'])(
+    '[infra-api-cli 4] AwsSolutions reports nothing unacknowledged in %s',
+    (stage) => {
+      expect(violationsOf(buildFixture({ context: { stage } }))).toEqual([]);
+    },
+  );
+
+  test.each(['dev', 'prod'])('[infra-api-cli 4] no acknowledgement is stale in %s', (stage) => {
+    vi.spyOn(Validations.prototype, 'acknowledge').mockImplementation(function (this: Validations) {
+      return undefined as never;
+    });
+    const fixture = buildFixture({ context: { stage } });
+    const found = new Set(violationsOf(fixture).map((violation) => violation.ruleName));
+    const stale = acknowledgementsOf(fixture.app).filter(({ id }) => !found.has(id));
+    expect(acknowledgementsOf(fixture.app).length).toBeGreaterThan(10);
+    expect(stale).toEqual([]);
+    for (const { reason } of acknowledgementsOf(fixture.app)) expect(reason.length).toBeGreaterThan(20);
+  });
+});
+
+describe('policies', () => {
+  test.each(['dev', 'prod'])(
+    '[infra-api-cli 5] no wildcard action, and all resources only where AWS has none, in %s',
+    (stage) => {
+      const fixture = buildFixture({ context: { stage } });
+      for (const stack of stacksOf(fixture)) {
+        expect(policyFindings(Template.fromStack(stack).toJSON()), stack.stackName).toEqual([]);
+      }
+    },
+  );
+
+  test('[infra-api-cli 5] an injected wildcard is found', () => {
+    const fixture = buildFixture();
+    const { role } = fixture.stacks.workflows.get('sample')!.workflow.tasks.get('work')!;
+    role.addToPolicy(
+      new PolicyStatement({ sid: 'Injected', actions: ['s3:*'], resources: ['arn:aws:s3:::x/y'] }),
+    );
+    role.addToPolicy(new PolicyStatement({ sid: 'Broad', actions: ['dynamodb:GetItem'], resources: ['*'] }));
+    const findings = policyFindings(Template.fromStack(fixture.stacks.workflows.get('sample')!).toJSON());
+    expect(findings.map(({ sid, problem }) => [sid, problem])).toEqual(
+      expect.arrayContaining([
+        ['Injected', 'the action s3:* has a wildcard'],
+        ['Broad', 'dynamodb:GetItem is allowed on every resource'],
+      ]),
+    );
+  });
+
+  test('[infra-api-cli 11] task roles name no other workflow', () => {
+    const fixture = buildFixture({ catalog: [sampleWorkflow('alpha'), sampleWorkflow('beta')] });
+    const text = JSON.stringify(Template.fromStack(fixture.stacks.workflows.get('alpha')!).toJSON());
+    expect(text).toContain('JOB#alpha.*');
+    expect(text).toContain('jobs/alpha.*');
+    expect(text).not.toContain('beta');
+  });
+
+  test('[infra-api-cli 12] machine policies hold one Redrive ARN per Label', () => {
+    const fixture = buildFixture();
+    const policies = Template.fromStack(fixture.stacks.workflows.get('sample')!).findResources(
+      'AWS::IAM::Policy',
+    );
+    const redrive = Object.values(policies)
+      .flatMap(
+        (policy) => policy.Properties.PolicyDocument.Statement as { Sid?: string; Resource: unknown }[],
+      )
+      .filter((statement) => statement.Sid === 'RedriveChildren');
+    expect(redrive).toHaveLength(1);
+    const arns = [redrive[0]!.Resource].flat();
+    expect(arns).toHaveLength(1);
+    expect(JSON.stringify(arns)).toContain('agentmill-dev-sample/Items:*');
+  });
+});
