@@ -12,8 +12,12 @@ import type { Scope } from './types.ts';
 export const BAIL = Symbol('bail');
 export type FastExpression = (scope: Scope) => unknown;
 
+/** Deeper expressions are left to JSONata, which bounds their nesting. */
+const MAX_FAST_DEPTH = 20;
+
 /** The fast function of a processed tree, or undefined where some part of it is JSONata's alone. */
-export function compileFast(node: Node): FastExpression | undefined {
+export function compileFast(node: Node, depth = 0): FastExpression | undefined {
+  if (depth > MAX_FAST_DEPTH) return undefined;
   if (node.predicate || node.stages || node.group || node.keepArray || node.keepSingletonArray || node.tuple)
     return;
   if (node.focus || node.index) return;
@@ -29,14 +33,14 @@ export function compileFast(node: Node): FastExpression | undefined {
     case 'path':
       return path(node.steps ?? []);
     case 'binary':
-      return binary(node);
+      return binary(node, depth + 1);
     case 'condition':
-      return condition(node);
+      return condition(node, depth + 1);
     case 'block':
-      return node.expressions?.length === 1 ? compileFast(node.expressions[0]!) : undefined;
+      return node.expressions?.length === 1 ? compileFast(node.expressions[0]!, depth + 1) : undefined;
     case 'unary':
-      if (node.value === '{') return object(node);
-      if (node.value === '[') return array(node);
+      if (node.value === '{') return object(node, depth + 1);
+      if (node.value === '[') return array(node, depth + 1);
       return undefined;
     default:
       return undefined;
@@ -130,18 +134,18 @@ const OPERATORS: Record<string, Operator> = {
   or: (a, b) => (typeof a === 'boolean' && typeof b === 'boolean' ? a || b : BAIL),
 };
 
-function binary(node: Node): FastExpression | undefined {
+function binary(node: Node, depth: number): FastExpression | undefined {
   const operator = Object.hasOwn(OPERATORS, String(node.value)) ? OPERATORS[String(node.value)] : undefined;
   if (!operator || Array.isArray(node.lhs) || !node.lhs || !node.rhs) return undefined;
-  const left = compileFast(node.lhs);
-  const right = left && compileFast(node.rhs);
+  const left = compileFast(node.lhs, depth);
+  const right = left && compileFast(node.rhs, depth);
   return right && ((scope) => operator(left(scope), right(scope)));
 }
 
-function condition(node: Node): FastExpression | undefined {
-  const test = node.condition && compileFast(node.condition);
-  const yes = node.then && compileFast(node.then);
-  const no = node.else ? compileFast(node.else) : () => undefined;
+function condition(node: Node, depth: number): FastExpression | undefined {
+  const test = node.condition && compileFast(node.condition, depth);
+  const yes = node.then && compileFast(node.then, depth);
+  const no = node.else ? compileFast(node.else, depth) : () => undefined;
   if (!test || !yes || !no) return undefined;
   return (scope) => {
     const holds = test(scope);
@@ -149,11 +153,11 @@ function condition(node: Node): FastExpression | undefined {
   };
 }
 
-function object(node: Node): FastExpression | undefined {
+function object(node: Node, depth: number): FastExpression | undefined {
   if (!Array.isArray(node.lhs)) return undefined;
   const members: { key: string; value: FastExpression }[] = [];
   for (const [key, value] of node.lhs) {
-    const compiled = compileFast(value);
+    const compiled = compileFast(value, depth);
     if (key.type !== 'string' || !compiled) return undefined;
     members.push({ key: key.value as string, value: compiled });
   }
@@ -170,10 +174,10 @@ function object(node: Node): FastExpression | undefined {
   };
 }
 
-function array(node: Node): FastExpression | undefined {
+function array(node: Node, depth: number): FastExpression | undefined {
   const items: { nested: boolean; value: FastExpression }[] = [];
   for (const item of node.expressions ?? []) {
-    const value = compileFast(item);
+    const value = compileFast(item, depth);
     if (!value) return undefined;
     items.push({ nested: item.value === '[', value });
   }

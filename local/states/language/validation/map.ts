@@ -92,7 +92,6 @@ function distributed({ fields, context }: StateReader, executionType: 'STANDARD'
   };
 }
 
-// eslint-disable-next-line no-control-regex
 const LABEL = /^[^\s\u0000-\u001f\u007f-\u009f?*<>{}[\]:;,\\|^~$#%&`"]+$/u;
 
 function label(fields: Fields): string | undefined {

@@ -63,23 +63,16 @@ export class VariableScope {
   }
 
   private clashes(name: string): boolean {
-    let scope: VariableScope = this;
-    while (scope.seesParent && scope.parent) {
-      const { owner, parent } = scope;
-      const places = parent.assignments.get(name) ?? [];
-      if (places.some((place) => !(place.catcher && place.state === owner))) return true;
-      scope = parent;
-    }
-    return false;
+    if (!this.seesParent || !this.parent) return false;
+    const places = this.parent.assignments.get(name) ?? [];
+    const before = places.some((place) => !(place.catcher && place.state === this.owner));
+    return before || this.parent.clashes(name);
   }
 
-  private outOfReach(name: string): boolean {
-    let reachable = true;
-    for (let scope: VariableScope | undefined = this; scope; scope = scope.parent) {
-      if (scope.assignments.has(name)) return !reachable;
-      reachable &&= scope.seesParent;
-    }
-    return false;
+  /** Whether the nearest scope that assigns a name is one a distributed child cannot see. */
+  private outOfReach(name: string, reachable = true): boolean {
+    if (this.assignments.has(name)) return !reachable;
+    return this.parent?.outOfReach(name, reachable && this.seesParent) ?? false;
   }
 }
 
