@@ -1,0 +1,155 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { Readable } from 'node:stream';
+import type { ArtifactRef } from '#shared/storage/ports.ts';
+import type { Job, JobEvent, Problem } from '#shared/task/jobs.ts';
+import { CliError, EXIT } from './exit.ts';
+
+/** Adds authorisation to a request: nothing on loopback, a bearer token or SigV4 remotely. */
+export type Authorise = (request: {
+  method: string;
+  url: URL;
+  headers: Record<string, string>;
+  body: string | undefined;
+}) => Promise<Record<string, string>>;
+
+export interface Outputs {
+  manifest?: Record<string, unknown>;
+  items: { key: string; bytes: number; sha256?: string; url: string }[];
+}
+
+/** The HTTP API of infra-api-cli section 7, as the commands use it; the same for the embedded platform and AWS. */
+export class ApiClient {
+  readonly baseUrl: string;
+  readonly #authorise: Authorise;
+
+  constructor(baseUrl: string, authorise: Authorise) {
+    this.baseUrl = baseUrl.replace(/\/$/, '');
+    this.#authorise = authorise;
+  }
+
+  async request<T>(
+    method: string,
+    path: string,
+    options: {
+      query?: Record<string, string | undefined>;
+      body?: unknown;
+      headers?: Record<string, string>;
+    } = {},
+  ): Promise<T> {
+    const url = new URL(this.baseUrl + path);
+    for (const [name, value] of Object.entries(options.query ?? {})) {
+      if (value !== undefined) url.searchParams.set(name, value);
+    }
+    const body = options.body === undefined ? undefined : JSON.stringify(options.body);
+    const headers: Record<string, string> = { accept: 'application/json', ...options.headers };
+    if (body !== undefined) headers['content-type'] = 'application/json';
+    const signed = await this.#authorise({ method, url, headers, body });
+    let response: Response;
+    try {
+      response = await fetch(url, {
+        method,
+        headers: signed,
+        ...(body === undefined ? {} : { body }),
+        signal: AbortSignal.timeout(60_000),
+      });
+    } catch (error) {
+      const cause = (error as { cause?: Error }).cause ?? (error as Error);
+      throw new CliError(EXIT.unreachable, `${url.origin} cannot be reached: ${cause.message}`);
+    }
+    const text = await response.text();
+    let parsed: unknown;
+    try {
+      parsed = text === '' ? undefined : JSON.parse(text);
+    } catch {
+      throw new CliError(
+        EXIT.unreachable,
+        `${method} ${url.pathname} answered ${response.status} with no JSON.`,
+      );
+    }
+    if (!response.ok) throw problemError(response.status, parsed);
+    return parsed as T;
+  }
+
+  createJob(body: Record<string, unknown>): Promise<Job> {
+    return this.request('POST', '/v1/jobs', { body });
+  }
+
+  job(jobId: string): Promise<Job> {
+    return this.request('GET', `/v1/jobs/${encodeURIComponent(jobId)}`);
+  }
+
+  jobs(query: Record<string, string | undefined>): Promise<{ items: Job[]; nextCursor?: string }> {
+    return this.request('GET', '/v1/jobs', { query });
+  }
+
+  events(jobId: string, cursor?: string): Promise<{ items: JobEvent[]; nextCursor?: string }> {
+    return this.request('GET', `/v1/jobs/${encodeURIComponent(jobId)}/events`, { query: { cursor } });
+  }
+
+  outputs(jobId: string): Promise<Outputs> {
+    return this.request('GET', `/v1/jobs/${encodeURIComponent(jobId)}/outputs`);
+  }
+
+  cancel(jobId: string): Promise<Job> {
+    return this.request('POST', `/v1/jobs/${encodeURIComponent(jobId)}/cancel`, { body: {} });
+  }
+
+  resume(jobId: string, budget?: Record<string, number>): Promise<Job> {
+    return this.request('POST', `/v1/jobs/${encodeURIComponent(jobId)}/resume`, {
+      body: budget ? { budget } : {},
+    });
+  }
+
+  /** Uploads a local file under the caller's uploads and returns its reference. */
+  async upload(workflow: string, path: string): Promise<ArtifactRef> {
+    const { size } = await stat(path);
+    const hash = createHash('sha256');
+    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+    const slot = await this.request<{
+      url: string;
+      method: string;
+      headers: Record<string, string>;
+      ref: ArtifactRef;
+    }>('POST', '/v1/uploads', {
+      body: {
+        workflow,
+        filename: basename(path),
+        bytes: size,
+        sha256: hash.digest('hex'),
+        contentType: 'application/octet-stream',
+      },
+    });
+    const response = await fetch(new URL(slot.url, `${this.baseUrl}/`), {
+      method: slot.method,
+      headers: { ...slot.headers, 'content-length': String(size) },
+      body: Readable.toWeb(createReadStream(path)) as ReadableStream,
+      duplex: 'half',
+    } as RequestInit);
+    if (!response.ok) {
+      throw new CliError(
+        EXIT.failed,
+        `Uploading ${path} was answered ${response.status}: ${(await response.text()).slice(0, 300)}`,
+      );
+    }
+    return slot.ref;
+  }
+}
+
+/** Turns an answer that is no success into the error the user sees. Gateways answer `{message}`, handlers a problem document. */
+export function problemError(status: number, body: unknown): CliError {
+  const problem = (body ?? {}) as Partial<Problem> & { message?: string };
+  const message = problem.detail ?? problem.title ?? problem.message ?? `The platform answered ${status}.`;
+  const details = (problem.errors ?? []).map((error) => `${error.pointer}: ${error.detail}`);
+  const code =
+    status === 404
+      ? EXIT.notFound
+      : status === 401 || status === 403 || status === 503
+        ? EXIT.unreachable
+        : status >= 400 && status < 500 && status !== 409 && status !== 429
+          ? EXIT.usage
+          : EXIT.failed;
+  return new CliError(code, message, details);
+}

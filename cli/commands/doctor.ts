@@ -1,0 +1,163 @@
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { dirname, resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { catalogFindings } from '#local/platform.ts';
+import { runningOwner } from '../connect.ts';
+import type { CommandContext } from '../context.ts';
+import { CliError, EXIT } from '../exit.ts';
+import { ApiClient } from '../client.ts';
+import { loopback } from '../authorise.ts';
+import { table } from '../output.ts';
+
+interface Check {
+  check: string;
+  ok: boolean;
+  /** A warning does not make the command fail. */
+  warning?: boolean;
+  detail: string;
+}
+
+/** `agentmill doctor`: whether this machine can run the platform, and where each setting comes from. */
+export async function doctor(context: CommandContext, options: { network?: boolean }): Promise<number> {
+  const { settings, output } = context;
+  const dataDir = resolve(settings.dataDir.value ?? '.agentmill');
+  const checks: Check[] = [
+    nodeVersion(),
+    sqlite(),
+    dataDirectory(dataDir),
+    await port(settings.port.value ?? 7777, dataDir),
+    await attempt('catalog', async () => {
+      const findings = await catalogFindings();
+      if (findings.length === 0) return 'every workflow is consistent';
+      throw new Error(findings.map((f) => `${f.file}${f.pointer}: ${f.message}`).join('; '));
+    }),
+    credentials(),
+  ];
+  if (options.network) checks.push(await network(settings.endpoint.value));
+  const origins = (['dataDir', 'endpoint', 'profile', 'region', 'model', 'port'] as const).map((name) => ({
+    name,
+    ...settings[name],
+  }));
+  const failed = checks.filter((check) => !check.ok && !check.warning);
+  if (output.json)
+    output.result({
+      ok: failed.length === 0,
+      checks,
+      settings: origins,
+      config: settings.configPath ?? null,
+    });
+  else {
+    const mark = (check: Check): string =>
+      check.ok
+        ? output.color.green('ok')
+        : check.warning
+          ? output.color.yellow('note')
+          : output.color.red('FAIL');
+    output.print(table(checks.map((check) => [mark(check), check.check, check.detail])));
+    output.print('\nSettings:');
+    output.print(
+      table(
+        origins.map((setting) => [
+          `  ${setting.name}`,
+          setting.value === undefined ? '-' : String(setting.value),
+          setting.origin === 'default' ? 'default' : `${setting.origin}: ${setting.from}`,
+        ]),
+      ),
+    );
+  }
+  return failed.length === 0 ? EXIT.ok : EXIT.findings;
+}
+
+async function attempt(check: string, body: () => Promise<string>): Promise<Check> {
+  try {
+    return { check, ok: true, detail: await body() };
+  } catch (error) {
+    return { check, ok: false, detail: (error as Error).message };
+  }
+}
+
+function nodeVersion(): Check {
+  const major = Number(process.versions.node.split('.')[0]);
+  return {
+    check: 'node',
+    ok: major >= 24,
+    detail:
+      major >= 24
+        ? process.version
+        : `${process.version}: Node 24 is needed; \`npm ci\` installs it for \`npm run\` and \`npx agentmill\``,
+  };
+}
+
+function sqlite(): Check {
+  const database = new DatabaseSync(':memory:');
+  const { version } = database.prepare('SELECT sqlite_version() AS version').get() as { version: string };
+  database.close();
+  return { check: 'sqlite', ok: true, detail: version };
+}
+
+function dataDirectory(dataDir: string): Check {
+  const existing = existsSync(dataDir) ? dataDir : nearestExisting(dataDir);
+  try {
+    accessSync(existing, constants.W_OK);
+    if (existing === dataDir) mkdirSync(dataDir, { recursive: true });
+    return { check: 'data directory', ok: true, detail: dataDir };
+  } catch {
+    return { check: 'data directory', ok: false, detail: `${existing} cannot be written; give --data-dir` };
+  }
+}
+
+function nearestExisting(path: string): string {
+  let folder = path;
+  while (!existsSync(folder)) folder = dirname(folder);
+  return folder;
+}
+
+async function port(wanted: number, dataDir: string): Promise<Check> {
+  const owner = await runningOwner(dataDir);
+  if (owner)
+    return { check: 'port', ok: true, detail: `agentmill is up at ${owner.url} (process ${owner.pid})` };
+  return new Promise((settle) => {
+    const server = createServer();
+    server.once('error', () =>
+      settle({
+        check: 'port',
+        ok: false,
+        warning: true,
+        detail: `${wanted} is taken; give \`agentmill up --port\``,
+      }),
+    );
+    server.listen(wanted, '127.0.0.1', () => {
+      server.close(() => settle({ check: 'port', ok: true, detail: `${wanted} is free` }));
+    });
+  });
+}
+
+function credentials(): Check {
+  const found = ['AWS_ACCESS_KEY_ID', 'AWS_PROFILE', 'AWS_WEB_IDENTITY_TOKEN_FILE', 'AGENTMILL_TOKEN'].filter(
+    (name) => process.env[name],
+  );
+  return {
+    check: 'credentials',
+    ok: found.length > 0,
+    warning: true,
+    detail:
+      found.length > 0 ? found.join(', ') : 'none in the environment; only a remote --endpoint needs them',
+  };
+}
+
+async function network(endpoint: string | undefined): Promise<Check> {
+  if (!endpoint) return { check: 'network', ok: true, detail: 'no --endpoint is set: nothing to reach' };
+  return attempt('network', async () => {
+    try {
+      const health = await new ApiClient(endpoint, loopback).request<{ version: string }>(
+        'GET',
+        '/v1/health',
+      );
+      return `${endpoint} answers, version ${health.version}`;
+    } catch (error) {
+      if (error instanceof CliError) throw new Error(error.message, { cause: error });
+      throw error;
+    }
+  });
+}

@@ -1,0 +1,180 @@
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { cancelJob, jobOutputs, listJobs, showJob, showLogs } from './commands/job-commands.ts';
+import { contextOf, type CommandContext } from './context.ts';
+import { CliError, EXIT } from './exit.ts';
+import { resumeJob, runJob } from './jobs-flow.ts';
+
+const portNumber = (text: string): number => {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > 65535)
+    throw new InvalidArgumentError('Give a port, 0 to 65535.');
+  return value;
+};
+
+const repeat = (value: string, before: string[] = []): string[] => [...before, value];
+
+/** The whole command line. Actions resolve to exit codes, which `done` receives. */
+export function buildProgram(interrupted: AbortSignal, done: (exitCode: number) => void): Command {
+  const program = new Command('agentmill')
+    .description(
+      'Mills raw material into what agents are made of: datasets, tool libraries, rollouts, benchmarks.',
+    )
+    .version('0.1.0')
+    .option('--json', 'print one JSON document instead of text')
+    .option('--quiet', 'print no progress')
+    .option('--no-color', 'print no colours')
+    .option('--config <file>', 'settings file (default: the nearest agentmill.config.json)')
+    .option('--data-dir <dir>', 'where the embedded platform keeps everything (default: .agentmill)')
+    .option('--endpoint <url>', 'use a deployed platform instead of the embedded one')
+    .option('--profile <name>', 'AWS profile that signs remote calls')
+    .option('--region <name>', 'AWS region of the endpoint')
+    .enablePositionalOptions()
+    .showHelpAfterError('(agentmill --help lists the commands)')
+    .exitOverride();
+
+  /** Adds a command whose action is given its context. */
+  const command = (
+    spec: string,
+    description: string,
+    action: (context: CommandContext, ...rest: never[]) => number | Promise<number>,
+  ): Command => {
+    const added = program.command(spec).description(description).exitOverride();
+    // The global flags are understood behind the command's name too, where people type them.
+    for (const option of program.options) if (option.long !== '--version') added.addOption(option);
+    added.action(async (...args: unknown[]) => {
+      const context = contextOf(added, interrupted);
+      done(await action(context, ...(args.slice(0, -1) as never[])));
+    });
+    return added;
+  };
+
+  command('demo', 'run the main job of a workflow on its examples', async (context, options: never) =>
+    (await import('./commands/demo.ts')).demo(context, options),
+  )
+    .option('--workflow <name>', 'which workflow', 'dataset-synthesis')
+    .option('--strict', 'exit 1 when the job ends with errors');
+
+  command('up', 'run the embedded platform and its HTTP API until Ctrl-C', async (context, options: never) =>
+    (await import('./commands/up.ts')).up(context, options),
+  )
+    .option('--port <number>', 'port on loopback (default: 7777)', portNumber)
+    .option('--host <address>', 'bind elsewhere than loopback; a token is then required');
+
+  command(
+    'run <workflow>',
+    'start a job and follow it to its end',
+    (context, workflow: string, options: never) => runJob(context, workflow, options),
+  )
+    .option('--input <file>', "the job's input as JSON; - reads stdin")
+    .option('--set <path=value>', 'set one field of the input; repeatable', repeat)
+    .option('--file <path>', 'a local file to work on; repeatable', repeat)
+    .option('--budget <usd>', 'most that models may cost, in US dollars')
+    .option('--model <name>', 'default model of every role (agentmill models list)')
+    .option('--key <text>', 'idempotency key: the same key starts the same job')
+    .option('--detach', 'do not wait for the end')
+    .option('--cancel-on-interrupt', 'Ctrl-C cancels the job')
+    .option('--strict', 'exit 1 when the job ends with errors');
+
+  command('jobs', 'list jobs, newest first', (context, options: never) => listJobs(context, options))
+    .option('--workflow <name>')
+    .option('--status <status>')
+    .option('--limit <number>', 'how many (default: 25)');
+
+  command('job <id>', 'show one job', (context, id: string, options: never) => showJob(context, id, options))
+    .option('--watch', 'follow it to its end')
+    .option('--strict', 'exit 1 when the job ends with errors');
+
+  command('logs <id>', "show a job's events", (context, id: string, options: never) =>
+    showLogs(context, id, options),
+  )
+    .option('--follow', 'until the job ends')
+    .option('--raw', 'task logs instead of events');
+
+  command('cancel <id>', 'stop a job; it can be resumed', (context, id: string) => cancelJob(context, id));
+
+  command('resume <id>', 'go on with a stopped job', (context, id: string, options: never) =>
+    resumeJob(context, id, options),
+  )
+    .option('--budget <usd>', 'the new cap in US dollars')
+    .option('--detach', 'do not wait for the end')
+    .option('--strict', 'exit 1 when the job ends with errors');
+
+  command('outputs <id>', "list a job's files, or download them", (context, id: string, options: never) =>
+    jobOutputs(context, id, options),
+  )
+    .option('--to <dir>', 'download into this folder; every hash is verified')
+    .option('--only <glob>', 'only files whose name matches, such as data/*.jsonl');
+
+  command(
+    'workflows [name]',
+    'show the catalog, or one workflow',
+    async (context, name: string, options: never) =>
+      (await import('./commands/workflows.ts')).showWorkflows(context, name, options),
+  ).option('--dot', 'print the state machine as a Graphviz graph');
+
+  command(
+    'models [action] [name]',
+    'list models; test <name>; probe <name>',
+    async (context, action: string, name: string) => {
+      const verb = action ?? 'list';
+      if (verb !== 'list' && verb !== 'test' && verb !== 'probe') {
+        throw new CliError(EXIT.usage, `models ${verb}: use list, test <name> or probe <name>.`);
+      }
+      if (verb !== 'list' && !name)
+        throw new CliError(EXIT.usage, `models ${verb} needs the name of a model.`);
+      return (await import('./commands/models.ts')).modelsCommand(context, verb, name);
+    },
+  );
+
+  command(
+    'doctor',
+    'check this machine and show where each setting comes from',
+    async (context, options: never) => (await import('./commands/doctor.ts')).doctor(context, options),
+  ).option('--network', 'reach the endpoint too');
+
+  command(
+    'completion <shell>',
+    'print a completion script for bash, zsh or fish',
+    async (_context, shell: string) => (await import('./commands/completion.ts')).completion(program, shell),
+  );
+
+  // `states run|validate` has an interface of its own that other programs depend on: its arguments pass through.
+  program
+    .command('states')
+    .description('run or validate any JSONata state machine: states run --definition F, states validate F')
+    .allowUnknownOption()
+    .passThroughOptions()
+    .helpOption(false)
+    .argument('[args...]')
+    .action(async (args: string[]) => {
+      const { statesCommand } = await import('#local/states/command.ts');
+      done(
+        await statesCommand(args, { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr }),
+      );
+    });
+
+  return program;
+}
+
+/** Runs the command line and gives its exit code; prints what went wrong. */
+export async function runProgram(argv: string[], interrupted: AbortSignal): Promise<number> {
+  let exitCode: number = EXIT.ok;
+  const program = buildProgram(interrupted, (code) => (exitCode = code));
+  const json = argv.includes('--json');
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (interrupted.aborted) return EXIT.interrupted;
+    if (error instanceof CliError) {
+      if (json) process.stdout.write(`${JSON.stringify({ error: error.message, details: error.details })}\n`);
+      process.stderr.write(
+        `agentmill: ${error.message}\n${error.details.map((line) => `  ${line}\n`).join('')}`,
+      );
+      return error.exitCode;
+    }
+    process.stderr.write(`agentmill: ${(error as Error).stack ?? String(error)}\n`);
+    return EXIT.failed;
+  }
+}
