@@ -218,17 +218,17 @@ export interface ModelEntry {
     variant?: string;
     inferenceComponent?: string;
     url?: string;
-    auth?:
-      | { type: 'none' }
-      | { type: 'secret'; secret: string }
-      | { type: 'oidc'; audience: string };
+    auth?: { type: 'none' } | { type: 'secret'; secret: string } | { type: 'oidc'; audience: string };
     file?: string;
     sha256?: string;
     mode?: 'strict' | 'record';
     upstream?: string;
   };
   codec: 'openai' | 'generate';
+  /** Of the `generate` codec: a named template or Jinja text. */
   chatTemplate?: string;
+  /** Of the `generate` codec: how the server spells stop strings (`stop`, or LMI's `stop_sequences`). Default `tgi`. */
+  dialect?: 'tgi' | 'lmi';
   /** The model name the server knows. */
   served?: string;
   /** Changes with the weights; part of the cache key. */

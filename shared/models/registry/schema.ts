@@ -49,6 +49,7 @@ export const EntrySchema = z.strictObject({
   endpoint: EndpointSchema.optional(),
   codec: z.enum(['openai', 'generate']).optional(),
   chatTemplate: z.string().min(1).optional(),
+  dialect: z.enum(['tgi', 'lmi']).optional(),
   served: z.string().min(1).optional(),
   revision: z.string().min(1).max(128).optional(),
   contextTokens: count.optional(),

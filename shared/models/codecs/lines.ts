@@ -1,0 +1,76 @@
+import { badResponse } from '../providers/errors.ts';
+
+/** The longest line of a stream. */
+export const MAX_LINE_BYTES = 1_048_576;
+
+const NEWLINE = 0x0a;
+
+/**
+ * Splits a byte stream into the JSON values it carries: JSON lines and server-sent events alike. Bytes may be cut
+ * anywhere, inside a character too, for only whole lines are decoded.
+ */
+export class JsonStream {
+  #parts: Uint8Array[] = [];
+  #bytes = 0;
+  #done = false;
+  readonly #utf8 = new TextDecoder('utf-8', { fatal: true });
+
+  /** `[DONE]` has been seen; nothing after it is read. */
+  get done(): boolean {
+    return this.#done;
+  }
+
+  /** The values that these bytes complete. @throws ProviderError BAD_RESPONSE */
+  push(bytes: Uint8Array): unknown[] {
+    const values: unknown[] = [];
+    let from = 0;
+    for (let at = bytes.indexOf(NEWLINE); at >= 0 && !this.#done; at = bytes.indexOf(NEWLINE, from)) {
+      this.#keep(bytes.subarray(from, at));
+      this.#take(values);
+      from = at + 1;
+    }
+    if (!this.#done) this.#keep(bytes.subarray(from));
+    return values;
+  }
+
+  /** The value of a last line without an end. @throws ProviderError BAD_RESPONSE */
+  end(): unknown[] {
+    const values: unknown[] = [];
+    if (!this.#done) this.#take(values);
+    return values;
+  }
+
+  #keep(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#bytes += bytes.length;
+    if (this.#bytes > MAX_LINE_BYTES)
+      throw badResponse(`A line of the stream is longer than ${MAX_LINE_BYTES} bytes.`);
+    // A copy: the caller may reuse its buffer.
+    this.#parts.push(bytes.slice());
+  }
+
+  #take(values: unknown[]): void {
+    const bytes = this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts);
+    this.#parts = [];
+    this.#bytes = 0;
+    let line: string;
+    try {
+      line = this.#utf8.decode(bytes).trim();
+    } catch (error) {
+      throw badResponse('A line of the stream is not UTF-8.', error);
+    }
+    // Comments and the fields of an event other than its data.
+    if (line === '' || line.startsWith(':') || /^(?:event|id|retry)(?::|$)/.test(line)) return;
+    const data = line.startsWith('data:') ? line.slice(5).trim() : line;
+    if (data === '') return;
+    if (data === '[DONE]') {
+      this.#done = true;
+      return;
+    }
+    try {
+      values.push(JSON.parse(data));
+    } catch (error) {
+      throw badResponse('A line of the stream is not JSON.', error);
+    }
+  }
+}
