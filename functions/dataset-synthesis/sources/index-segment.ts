@@ -98,7 +98,8 @@ export async function indexSegment(
         const hits = benchmarks?.hits(document.text) ?? [];
         if (hits.length > 0) {
           const { docId, licence } = document;
-          await refuse({ code: 'CONTAMINATED_DOCUMENT', source: at, licence, docId, evidence: { hits } });
+          const evidence = { benchmarks: [...new Set(hits.map(({ benchmark }) => benchmark))], hits };
+          await refuse({ code: 'CONTAMINATED_DOCUMENT', source: at, licence, docId, evidence });
           continue;
         }
         part.push(document);
