@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { ArtifactRefSchema, readJson } from '#shared/storage/jsonl.ts';
+import type { Json } from '#shared/storage/ports.ts';
+import { defineTask } from '#shared/task/define-task.ts';
+import { openEnvelope } from '#shared/task/envelope.ts';
+import { invalidInput } from '#shared/task/errors.ts';
+import { finishJob, outcomeOf, type EndStatus } from '#shared/task/finish.ts';
+
+/**
+ * The platform's finish, for workflows whose end needs no work of their own. A machine calls it on its good path with
+ * what it made, and from its catchers with the error it caught. Before `Begin` has named the job, the execution names it.
+ */
+export const FinishInput = z.object({
+  jobId: z.string().optional(),
+  workflow: z.string().optional(),
+  /** `$states.context.Execution.Name`, and its input, where `Begin` failed before it could name the job. */
+  executionName: z.string().optional(),
+  event: z.json().optional(),
+  attempt: z.int().min(1).optional(),
+  status: z
+    .enum(['SUCCEEDED', 'SUCCEEDED_WITH_ERRORS', 'BUDGET_EXHAUSTED', 'CANCELLED', 'FAILED'])
+    .optional(),
+  /** `$states.errorOutput` of the catcher. */
+  error: z.object({ Error: z.string().optional(), Cause: z.string().optional() }).optional(),
+  /** The manifest's content, or a reference to it. */
+  content: z
+    .union([z.strictObject({ ref: ArtifactRefSchema }), z.strictObject({ value: z.json() })])
+    .optional(),
+  yields: z.record(z.string(), z.number()).default({}),
+  pending: z.int().min(0).default(0),
+  warnings: z.array(z.json()).default([]),
+});
+
+export const FinishOutput = z.object({
+  jobId: z.string(),
+  status: z.enum(['SUCCEEDED', 'SUCCEEDED_WITH_ERRORS', 'BUDGET_EXHAUSTED', 'CANCELLED', 'FAILED']),
+  manifest: ArtifactRefSchema.optional(),
+});
+
+type Input = z.output<typeof FinishInput>;
+
+function jobIdOf({ jobId, workflow, executionName, event }: Input): string {
+  if (jobId !== undefined) return jobId;
+  if (workflow === undefined || executionName === undefined || event === undefined) {
+    throw invalidInput(
+      'Finish needs `jobId`, or `workflow`, `executionName` and `event` to find the job by.',
+    );
+  }
+  return openEnvelope(workflow, executionName, event as Json).jobId;
+}
+
+export const handler = defineTask({
+  name: 'platform/finish',
+  input: FinishInput,
+  output: FinishOutput,
+  async run(input, ctx) {
+    const caught = input.error ? outcomeOf(input.error) : undefined;
+    const status: EndStatus = caught?.status ?? input.status ?? 'SUCCEEDED';
+    const { content } = input;
+    const value =
+      content === undefined
+        ? {}
+        : 'value' in content
+          ? content.value
+          : await readJson(ctx.artifacts, content.ref as never);
+    return finishJob(ctx, {
+      jobId: jobIdOf(input),
+      status,
+      content: value as Json,
+      yields: input.yields,
+      pending: input.pending,
+      warnings: input.warnings as Json[],
+      ...(input.attempt === undefined ? {} : { attempt: input.attempt }),
+      ...(caught?.error ? { error: caught.error } : {}),
+    });
+  },
+});
