@@ -27,7 +27,7 @@ export interface Verdict {
 
 const QUOTA = /quota|credit|billing/i;
 const NOT_FOUND = /not found|could not find|does not exist/i;
-const EXPIRED_TOKEN = /expired.{0,24}token|token.{0,24}expired/i;
+const EXPIRED_TOKEN = /expired.{0,24}token|token.{0,60}expired/i;
 /** How OpenAI, vLLM, TGI, LMI and llama.cpp say that a prompt is too long. */
 const CONTEXT =
   /context.{0,8}(?:length|window|size)|maximum model length|max_model_len|max_input_(?:length|tokens)|(?:prompt|input|inputs|request).{0,24}too (?:long|large|many tokens)|inputs`? tokens|inputs`? must have less than/i;

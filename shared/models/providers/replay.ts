@@ -1,7 +1,7 @@
 import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import { hashOf } from '#shared/determinism/hash.ts';
+import { cacheKey } from '../cache/key.ts';
 import { loadRegistry } from '../registry.ts';
 import {
   ProviderError,
@@ -60,21 +60,11 @@ const LineSchema = z
 export type CassetteLine = z.infer<typeof LineSchema>;
 
 /**
- * What a recording is found by: the request's content as in the cache key (section 6), without the provider, the
- * model and its revision, so that one recording serves any of them.
+ * What a recording is found by: the cache key (section 6) without the provider, the model and its revision, so that
+ * one recording serves any of them.
  */
 export function replayKey(request: InferRequest): string {
-  const { role, params, messages, input, tools, toolChoice, output } = request;
-  return hashOf({
-    v: 1,
-    role,
-    params: { temperature: 0, topP: 1, sample: 0, ...params },
-    messages,
-    input: input ?? null,
-    tools: tools ?? [],
-    toolChoice: toolChoice ?? 'auto',
-    output: output ? { latex: true, ...output } : null,
-  });
+  return cacheKey(request, { provider: 'replay', model: '', revision: '', codec: '', maxOutputTokens: null });
 }
 
 /**
