@@ -28,7 +28,7 @@ import { spool, type Spooled } from './spool.ts';
 
 const MAX_PUT_BYTES = 5 * 1024 ** 3;
 /** S3 answers 409 while another conditional write of the key is under way: the outcome is known a moment later. */
-const MAX_RACES = 4;
+const MAX_ATTEMPTS = 4;
 
 const unquoted = (etag: string | undefined): string => (etag ?? '').replace(/^"|"$/g, '');
 const base64Of = (hex: string): string => Buffer.from(hex, 'hex').toString('base64');
@@ -90,7 +90,7 @@ export class S3Artifacts implements Artifacts {
 
   async #put(key: string, spooled: Spooled, options: PutOptions): Promise<PutResult> {
     const tags = new URLSearchParams(options.tags).toString();
-    for (let race = 1; ; race++) {
+    for (let attempt = 1; ; attempt++) {
       const command = new PutObjectCommand({
         Bucket: this.bucket,
         Key: key,
@@ -107,9 +107,12 @@ export class S3Artifacts implements Artifacts {
         const { ETag } = await this.#client.send(command);
         return { etag: unquoted(ETag), sha256: spooled.sha256, bytes: spooled.bytes };
       } catch (error) {
+        const mapped = awsError(error, this.#what('PutObject', key));
         const racing = serviceErrorName(error) === 'ConditionalRequestConflict';
-        if (!racing || race === MAX_RACES) throw awsError(error, this.#what('PutObject', key));
-        await this.#clock.sleep(50 * 2 ** race);
+        // The SDK sends bytes again by itself, but never a stream: it cannot rewind one.
+        const interrupted = spooled.inFile && isError(mapped, 'StorageUnavailable');
+        if (!(racing || interrupted) || attempt === MAX_ATTEMPTS) throw mapped;
+        await this.#clock.sleep(50 * 2 ** attempt);
       }
     }
   }

@@ -10,6 +10,8 @@ import type { Body } from '../ports.ts';
 export interface Spooled {
   bytes: number;
   sha256: string;
+  /** Whether the content is a stream from a temporary file. */
+  inFile: boolean;
   /** The body from its start; each call gives a fresh one. */
   content(): Uint8Array | ReturnType<typeof createReadStream>;
   discard(): Promise<void>;
@@ -60,13 +62,14 @@ export async function spool(body: Body): Promise<Spooled> {
   await file?.close();
   if (directory === undefined) return inMemory(Buffer.concat(chunks));
   const path = join(directory, 'body');
-  return { bytes, sha256: hash.digest('hex'), content: () => createReadStream(path), discard };
+  return { bytes, sha256: hash.digest('hex'), inFile: true, content: () => createReadStream(path), discard };
 }
 
 function inMemory(content: Uint8Array): Spooled {
   return {
     bytes: content.byteLength,
     sha256: createHash('sha256').update(content).digest('hex'),
+    inFile: false,
     content: () => content,
     discard: async () => {},
   };
