@@ -14,6 +14,7 @@ const NOT_FOUND = new Set([
   'NotFound',
   'NoSuchVersion',
   'ExecutionDoesNotExist',
+  'StateMachineDoesNotExist',
   'QueueDoesNotExist',
 ]);
 const CONFLICT = new Set([
