@@ -32,7 +32,9 @@ export interface Node {
 
 /** What an expression refers to. */
 export interface References {
-  /** Names of variables it reads, without those it binds itself; `states` is not among them. */
+  /** Every variable name it reads, functions included; `states` is not among them. */
+  names: Set<string>;
+  /** The names it reads and never binds itself: these must come from outside. */
   variables: Set<string>;
   /** Members of `$states` it reads by name, such as `result`. */
   statesMembers: Set<string>;
@@ -114,6 +116,7 @@ export function referencesOf(root: Node): References {
   }
 
   walk(root, true);
-  const variables = new Set([...read].filter((name) => name !== 'states' && !bound.has(name)));
-  return { variables, statesMembers: bound.has('states') ? new Set() : statesMembers, topLevel };
+  read.delete('states');
+  const variables = new Set([...read].filter((name) => !bound.has(name)));
+  return { names: read, variables, statesMembers: bound.has('states') ? new Set() : statesMembers, topLevel };
 }

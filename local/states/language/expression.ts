@@ -32,9 +32,22 @@ export function marksOf(text: string): 'expression' | 'half' | 'literal' {
   return opens || text.endsWith(CLOSE) ? 'half' : 'literal';
 }
 
+/** Expressions hold no state of their own, so equal texts share one; the oldest go when there are too many. */
+const cache = new Map<string, ParsedExpression>();
+const MAX_CACHED = 10_000;
+
 /** Parses a text that carries both marks. Never throws. */
 export function parseExpression(marked: string): ParsedExpression {
   const text = marked.slice(OPEN.length, -CLOSE.length).trim();
+  const known = cache.get(text);
+  if (known) return known;
+  const parsed = parse(text);
+  if (cache.size >= MAX_CACHED) cache.delete(cache.keys().next().value!);
+  cache.set(text, parsed);
+  return parsed;
+}
+
+function parse(text: string): ParsedExpression {
   if (text === '') return { ok: false, message: 'The JSONata expression is empty' };
   let parsed: jsonata.Expression;
   try {
@@ -46,29 +59,41 @@ export function parseExpression(marked: string): ParsedExpression {
   const tree = parsed.ast() as unknown as Node;
   const references = referencesOf(tree);
   const fast = compileFast(tree);
-  guardMembers(tree);
-  addFunctions(parsed);
+  let prepared = false;
   return {
     ok: true,
     expression: {
       text,
       references,
       ...(fast === undefined ? {} : { fast }),
-      run: (scope) => inTurn(() => evaluateFully(parsed, references, scope)),
+      run(scope) {
+        if (!prepared) prepare(parsed, tree, references);
+        prepared = true;
+        return inTurn(() => evaluateFully(parsed, references, scope));
+      },
     },
   };
 }
 
-function addFunctions(parsed: jsonata.Expression): void {
-  parsed.registerFunction('partition', functions.partition, '<an?:a>');
-  parsed.registerFunction('range', functions.range, '<n?n?n?:a>');
-  parsed.registerFunction('hash', functions.hash, '<s?s?:s>');
-  parsed.registerFunction('random', functions.random as () => number, '<x?:n>');
-  parsed.registerFunction('uuid', functions.uuid as () => string, '<:s>');
-  parsed.registerFunction('parse', functions.parse, '<s?:x>');
-  parsed.registerFunction('now', functions.now as () => unknown, '<s?s?:s>');
-  parsed.registerFunction('millis', functions.millis as () => number, '<:n>');
-  parsed.registerFunction('lookup', ownMember, '<x-s:x>');
+/** What the service adds to JSONata or replaces: name, implementation, JSONata signature. */
+const ADDED: [string, (...parts: never[]) => unknown, string][] = [
+  ['partition', functions.partition, '<an?:a>'],
+  ['range', functions.range, '<n?n?n?:a>'],
+  ['hash', functions.hash, '<s?s?:s>'],
+  ['random', functions.random, '<x?:n>'],
+  ['uuid', functions.uuid, '<:s>'],
+  ['parse', functions.parse, '<s?:x>'],
+  ['now', functions.now, '<s?s?:s>'],
+  ['millis', functions.millis, '<:n>'],
+  ['lookup', ownMember, '<x-s:x>'],
+];
+
+/** Makes an expression ready for JSONata: done before its first evaluation, since many never need it. */
+function prepare(parsed: jsonata.Expression, tree: Node, { names }: References): void {
+  guardMembers(tree);
+  for (const [name, implementation, signature] of ADDED) {
+    if (names.has(name)) parsed.registerFunction(name, implementation as () => unknown, signature);
+  }
   parsed.registerFunction(OWN_MEMBER, function (this: functions.Focus, name: string) {
     return ownMember(this.input, name);
   } as (name: string) => unknown);
@@ -99,7 +124,7 @@ async function evaluateFully(
     [functions.NOW]: scope.now,
     [functions.ENTROPY]: scope.entropy ?? functions.systemEntropy,
   };
-  for (const name of references.variables) {
+  for (const name of references.names) {
     const value = scope.variables.get(name);
     if (value !== undefined) bindings[name] = value;
   }
