@@ -60,7 +60,9 @@ export function faultOf(error: unknown, midStream = false): Fault {
   const status = member(member(error, '$metadata'), 'httpStatusCode');
   const original = member(error, 'OriginalStatusCode');
   const networkCode = networkCodeOf(error);
-  const name = error instanceof Error ? error.name : undefined;
+  // The SDK renames a reset connection to TimeoutError; its code still tells.
+  const reset = networkCode === 'ECONNRESET' || networkCode === 'EPIPE';
+  const name = error instanceof Error && !reset ? error.name : undefined;
   const message = [textOf((error as Error | undefined)?.message), textOf(member(error, 'OriginalMessage'))]
     .filter(Boolean)
     .join(' ');
@@ -82,25 +84,29 @@ function networkCodeOf(error: unknown): string | undefined {
   return undefined;
 }
 
-/** Everything a provider throws is a ProviderError. */
-export function asProviderError(error: unknown, attempt: Attempt, midStream = false): ProviderError {
+/** Exceptions that a stream itself carries, after HTTP 200. */
+const STREAM_EXCEPTION = /^(?:ModelStreamError|Internal|Throttling|ServiceUnavailable|Validation)/;
+
+/**
+ * Everything a provider throws is a ProviderError.
+ * @param answered the response had begun: what fails from then on, if it is no exception of the stream, is a bad
+ *   answer and not a bad service. @param midStream text had come already.
+ */
+export function asProviderError(
+  error: unknown,
+  attempt: Attempt,
+  { answered = false, midStream = false } = {},
+): ProviderError {
   const interrupted = attempt.interrupted(error, midStream);
   if (interrupted) return interrupted;
   if (error instanceof ProviderError) return error;
   const fault = faultOf(error, midStream);
   const header = member(member(member(error, '$response'), 'headers'), 'retry-after');
   const wait = retryAfterMs(textOf(header), Date.now());
-  // An HTTP 200 whose frames cannot be read is a bad answer, not a bad service.
-  const unreadable =
-    fault.status === 200 &&
-    fault.exceptionName !== 'ModelStreamError' &&
-    !fault.exceptionName?.startsWith('Internal');
-  return providerError(
-    unreadable ? { ...fault, kind: 'unreadable' } : fault,
-    `SageMaker: ${fault.exceptionName ?? 'error'}.`,
-    {
-      cause: error,
-      ...(wait === undefined ? {} : { retryAfterMs: wait }),
-    },
-  );
+  const name = fault.exceptionName ?? fault.networkCode ?? 'error';
+  const unreadable = (answered || fault.status === 200) && !STREAM_EXCEPTION.test(name);
+  return providerError(unreadable ? { kind: 'unreadable', midStream } : fault, `SageMaker: ${name}.`, {
+    cause: error,
+    ...(wait === undefined ? {} : { retryAfterMs: wait }),
+  });
 }

@@ -58,23 +58,25 @@ export function sagemakerProvider(model: ModelEntry, env: ProviderEnv): Provider
     },
     async *stream(call): AsyncGenerator<ProviderDelta> {
       const attempt = startAttempt({ ...call, timeoutMs: Math.min(call.timeoutMs, MAX_STREAM_MS) });
-      let begun = false;
+      let answered = false;
+      let midStream = false;
       try {
         const command = new InvokeEndpointWithResponseStreamCommand(await input(call, true));
         const output = await client.send(command, { abortSignal: attempt.signal });
+        answered = true;
         const decoder = codec.streamDecoder();
         for await (const event of untilAborted(output.Body ?? empty(), attempt)) {
           const failure = event.ModelStreamError ?? event.InternalStreamFailure;
           if (failure) throw failure;
           if (!event.PayloadPart?.Bytes) continue;
           for (const delta of decoder.push(event.PayloadPart.Bytes)) {
-            begun = true;
+            midStream = true;
             yield delta;
           }
         }
         yield* decoder.end();
       } catch (error) {
-        throw asProviderError(error, attempt, begun);
+        throw asProviderError(error, attempt, { answered, midStream });
       } finally {
         attempt.dispose();
       }

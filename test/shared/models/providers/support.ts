@@ -7,7 +7,7 @@ import { systemClock } from '#shared/determinism/clock.ts';
 import { randomIds } from '#shared/determinism/ids.ts';
 import { notFound } from '#shared/task/errors.ts';
 import type { Artifacts } from '#shared/storage/ports.ts';
-import { parseRegistry } from '#shared/models/registry.ts';
+import { readEntry } from '#shared/models/registry/entry.ts';
 import {
   ProviderError,
   type InferRequest,
@@ -119,7 +119,9 @@ export function modelOf(entry: Record<string, unknown>): ModelEntry {
     limits: LIMITS,
     ...entry,
   };
-  return [...parseRegistry({ models: [full] }).models.values()][0]!;
+  const { model, problems } = readEntry(full, '');
+  if (!model) throw new Error(problems.map(({ pointer, detail }) => `${pointer}: ${detail}`).join(' '));
+  return model;
 }
 
 export const requestOf = (overrides: Partial<InferRequest> = {}): InferRequest => ({
