@@ -32,7 +32,10 @@ export function configHashOf(config: Omit<SynthesisConfig, 'configHash' | 'jobId
 
 export function modelsOf(input: SynthesisInput, jobModel: string | undefined): Record<RoleKey, string> {
   const fallback = jobModel ?? 'builtin';
-  return Object.fromEntries(ROLE_KEYS.map((role) => [role, input.models[role] ?? fallback])) as Record<RoleKey, string>;
+  return Object.fromEntries(ROLE_KEYS.map((role) => [role, input.models[role] ?? fallback])) as Record<
+    RoleKey,
+    string
+  >;
 }
 
 const loaded = new Map<string, SynthesisConfig>();
@@ -52,6 +55,7 @@ const REQUESTS_A_TOKEN = 1000;
 
 /** Items of one child execution: 4 document parts and 2 pair parts, fewer where parts are large. */
 export function batchSizes(input: SynthesisInput): { analyse: number; synthesise: number } {
-  const fit = (most: number, size: number): number => Math.max(1, Math.min(most, Math.floor(REQUESTS_A_TOKEN / size)));
+  const fit = (most: number, size: number): number =>
+    Math.max(1, Math.min(most, Math.floor(REQUESTS_A_TOKEN / size)));
   return { analyse: fit(4, input.batch.documentsPerShard), synthesise: fit(2, input.batch.pairsPerShard) };
 }

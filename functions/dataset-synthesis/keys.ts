@@ -24,7 +24,8 @@ export function keysOf(jobId: string) {
     rejects: (stage: Stage, part: string) => at(`${stage}/${part}.rejects.jsonl`),
     preview: (stage: Stage, part: string) => at(`${stage}/${part}.preview.jsonl`),
     /** Requests and raw results of one child execution: `batch` is its first part, each attempt has its own. */
-    requests: (stage: Stage, batch: string, attempt: number) => at(`${stage}/${batch}.${attempt}.requests.jsonl`),
+    requests: (stage: Stage, batch: string, attempt: number) =>
+      at(`${stage}/${batch}.${attempt}.requests.jsonl`),
     inferPrefix: (stage: Stage, batch: string, attempt: number) => at(`${stage}/${batch}.${attempt}`),
     analysed: (part: string) => at(`analysed/${part}.jsonl`),
     analysedDone: (part: string) => at(`analysed/${part}.done.json`),

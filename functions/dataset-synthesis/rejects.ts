@@ -17,7 +17,9 @@ export interface RejectDraft {
 /** A reject record of at most 4 KiB. Its id follows from stage, code, subject and place. */
 export function rejectOf(jobId: string, stage: string, draft: RejectDraft): Reject {
   const { code, source, docId, pairId } = draft;
-  const identity = [stage, code, docId ?? '', pairId ?? '', source.uri, source.line, source.byteStart].join('\n');
+  const identity = [stage, code, docId ?? '', pairId ?? '', source.uri, source.line, source.byteStart].join(
+    '\n',
+  );
   return {
     rejectId: `r${sha256Hex(identity).slice(0, 32)}`,
     jobId,

@@ -10,7 +10,12 @@ const ENGLISH = new Set(
  * English function words, else `und`. Meant for gates that may be wrong about rare texts, not for linguistics.
  */
 export function guessLanguage(text: string): 'en' | 'und' {
-  const words = text.slice(0, 6000).toLowerCase().match(/\p{L}+/gu)?.slice(0, 400) ?? [];
+  const words =
+    text
+      .slice(0, 6000)
+      .toLowerCase()
+      .match(/\p{L}+/gu)
+      ?.slice(0, 400) ?? [];
   const seen = new Set<string>();
   let hits = 0;
   for (const word of words) {

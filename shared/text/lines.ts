@@ -73,7 +73,7 @@ export async function* scanLines(
 /** The offset of the first byte that is no UTF-8 (RFC 3629), or -1 where all are. */
 export function invalidUtf8At(bytes: Uint8Array): number {
   if (isUtf8(bytes)) return -1;
-  for (let i = 0; i < bytes.length; ) {
+  for (let i = 0; i < bytes.length;) {
     const length = sequenceLength(bytes, i);
     if (length === 0) return i;
     i += length;

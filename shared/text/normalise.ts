@@ -1,7 +1,6 @@
 /** Normal forms of text. Each is idempotent and independent of locale. */
 
 /** Byte-order mark, zero-width characters, and control characters except tab and newline. */
-// eslint-disable-next-line no-control-regex
 const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200d\u2060\ufeff]/g;
 
 /**

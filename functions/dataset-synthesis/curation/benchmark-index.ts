@@ -143,7 +143,10 @@ export class BenchmarkIndexBuilder {
     this.names = { ngram, benchmarks: [], itemIds: [] };
   }
 
-  async add(name: string, items: AsyncIterable<BenchmarkItem> | Iterable<BenchmarkItem>): Promise<BenchmarkSummary> {
+  async add(
+    name: string,
+    items: AsyncIterable<BenchmarkItem> | Iterable<BenchmarkItem>,
+  ): Promise<BenchmarkSummary> {
     const { ngram, itemIds } = this.names;
     const grams = new Entries();
     const summary: BenchmarkSummary = { name, items: 0, ignoredNgrams: 0 };
@@ -166,7 +169,7 @@ export class BenchmarkIndexBuilder {
   #keepRare(grams: Entries): number {
     const { order, data } = grams.sorted();
     let ignored = 0;
-    for (let from = 0; from < order.length; ) {
+    for (let from = 0; from < order.length;) {
       const low = data[order[from]! * 3]!;
       const high = data[order[from]! * 3 + 1]!;
       const items: number[] = [];

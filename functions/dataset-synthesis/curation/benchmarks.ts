@@ -12,7 +12,12 @@ import type { Keys } from '../keys.ts';
 import type { Benchmark } from '../records.ts';
 import { locate } from '../sources/locations.ts';
 import { parseLine } from '../sources/readers.ts';
-import { BenchmarkIndex, BenchmarkIndexBuilder, type BenchmarkItem, type BenchmarkNames } from './benchmark-index.ts';
+import {
+  BenchmarkIndex,
+  BenchmarkIndexBuilder,
+  type BenchmarkItem,
+  type BenchmarkNames,
+} from './benchmark-index.ts';
 
 const MAX_LINE_BYTES = 4 * 1024 * 1024;
 const QUESTION = ['question', 'text', 'prompt', 'problem', 'query'];
@@ -32,7 +37,9 @@ export async function benchmarkFile(
   } catch (error) {
     if (!isError(error, 'NotFound')) throw error;
     const detail = `benchmarks[${index}].uri: there is no file ${benchmark.uri}.`;
-    throw invalidInput(detail, { problems: [{ pointer: `/benchmarks/${index}/uri`, code: 'not_found', detail }] });
+    throw invalidInput(detail, {
+      problems: [{ pointer: `/benchmarks/${index}/uri`, code: 'not_found', detail }],
+    });
   }
 }
 
@@ -44,16 +51,19 @@ export async function* benchmarkItems(
   const { artifacts, key } = locate(benchmark.uri, runtime);
   for await (const line of scanLines(await plainBytes(artifacts, key), { maxBytes: MAX_LINE_BYTES })) {
     const item = parseLine(line, benchmark.uri, MAX_LINE_BYTES);
-    if (!item) continue;
+    if ('blank' in item) continue;
     const where = `Benchmark ${benchmark.name}, line ${line.line} of ${benchmark.uri}`;
     if ('fault' in item) throw invalidInput(`${where}: ${item.fault} (${JSON.stringify(item.evidence)}).`);
     const columns = benchmark.fields?.question === undefined ? QUESTION : [benchmark.fields.question];
     const question = columns.map((column) => item.record[column]).find((value) => typeof value === 'string');
     if (typeof question !== 'string') {
-      throw invalidInput(`${where}: no text in ${columns.join(', ')}; name the column in benchmarks[].fields.question.`);
+      throw invalidInput(
+        `${where}: no text in ${columns.join(', ')}; name the column in benchmarks[].fields.question.`,
+      );
     }
     const id = item.record[benchmark.fields?.id ?? 'id'];
-    const named = typeof id === 'string' || typeof id === 'number' ? String(id).slice(0, 200) : `line ${line.line}`;
+    const named =
+      typeof id === 'string' || typeof id === 'number' ? String(id).slice(0, 200) : `line ${line.line}`;
     yield { id: named, question, choices: textsIn(item.record[benchmark.fields?.choices ?? 'choices']) };
   }
 }
@@ -76,10 +86,17 @@ interface StoredNames extends BenchmarkNames {
 }
 
 const madeFrom = (config: SynthesisConfig): string =>
-  JSON.stringify([config.input.decontamination.ngram, config.benchmarks.map(({ name, sha256 }) => [name, sha256])]);
+  JSON.stringify([
+    config.input.decontamination.ngram,
+    config.benchmarks.map(({ name, sha256 }) => [name, sha256]),
+  ]);
 
 /** Builds and stores the job's index, unless one of the same content is there. */
-export async function buildBenchmarkIndex(config: SynthesisConfig, runtime: Runtime, keys: Keys): Promise<BenchmarkNames> {
+export async function buildBenchmarkIndex(
+  config: SynthesisConfig,
+  runtime: Runtime,
+  keys: Keys,
+): Promise<BenchmarkNames> {
   const stored = await jsonIfAny<StoredNames>(runtime.artifacts, keys.benchmarkNames);
   if (stored?.madeFrom === madeFrom(config)) return stored;
   const builder = new BenchmarkIndexBuilder(config.input.decontamination.ngram);

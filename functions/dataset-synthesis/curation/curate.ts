@@ -79,7 +79,9 @@ export async function curate(scope: StageScope): Promise<CurationSummary> {
   const pairs: PairIdentity[] = [];
   for await (const { record } of acceptedPairs(scope, finished)) {
     if (pairs.length >= MAX_PAIRS) {
-      throw invalidInput(`More than ${MAX_PAIRS} pairs passed; one job curates that many. Set limits.maxPairs.`);
+      throw invalidInput(
+        `More than ${MAX_PAIRS} pairs passed; one job curates that many. Set limits.maxPairs.`,
+      );
     }
     const { qaId, question, answerKey } = record;
     pairs.push({ qaId, question, answerKey });
@@ -93,7 +95,15 @@ export async function curate(scope: StageScope): Promise<CurationSummary> {
         const verdict = gone.get(index++);
         if (!verdict) continue;
         const { docId, licence, question, answer } = record;
-        yield rejectOf(config.jobId, 'curate', { ...verdict, source, licence, docId, pairId, question, answer });
+        yield rejectOf(config.jobId, 'curate', {
+          ...verdict,
+          source,
+          licence,
+          docId,
+          pairId,
+          question,
+          answer,
+        });
       }
     }
     yield* lostPairs(scope, lost);
@@ -110,7 +120,8 @@ export async function curate(scope: StageScope): Promise<CurationSummary> {
     }
   }
   const parts = await writeJsonl(ctx.artifacts, keys.exportParts, exportParts(scope, kept()));
-  const count = (code: string): number => [...gone.values()].filter((verdict) => verdict.code === code).length;
+  const count = (code: string): number =>
+    [...gone.values()].filter((verdict) => verdict.code === code).length;
   const summary: CurationSummary = {
     generate,
     check,
@@ -135,14 +146,25 @@ async function* acceptedPairs({ ctx, keys }: StageScope, shards: PairShard[]): A
 async function* lostPairs(scope: StageScope, shards: PairShard[]): AsyncGenerator<Reject> {
   for (const shard of shards) {
     for await (const { pairId, document } of pairsOf(scope, shard)) {
-      const evidence = { error: 'SHARD_LOST', message: 'The child execution of its part failed; resume the job.' };
-      yield rejectOf(scope.config.jobId, 'generate', { ...whereIs(document), pairId, code: 'PROVIDER_ERROR', evidence });
+      const evidence = {
+        error: 'SHARD_LOST',
+        message: 'The child execution of its part failed; resume the job.',
+      };
+      yield rejectOf(scope.config.jobId, 'generate', {
+        ...whereIs(document),
+        pairId,
+        code: 'PROVIDER_ERROR',
+        evidence,
+      });
     }
   }
 }
 
 /** Writes `curated/<n>.jsonl` of `recordsPerPart` records each, yielding a pointer to each. */
-async function* exportParts(scope: StageScope, kept: AsyncGenerator<CuratedPair>): AsyncGenerator<ExportPart> {
+async function* exportParts(
+  scope: StageScope,
+  kept: AsyncGenerator<CuratedPair>,
+): AsyncGenerator<ExportPart> {
   const { ctx, keys, config } = scope;
   const size = config.input.output.recordsPerPart;
   let next = await kept.next();
@@ -188,7 +210,8 @@ class Tally {
     const name = `${licence}\n${attribution}`;
     const known = this.#attributions.get(name);
     if (known) known.records++;
-    else if (this.#attributions.size < MAX_ATTRIBUTIONS) this.#attributions.set(name, { licence, attribution, records: 1 });
+    else if (this.#attributions.size < MAX_ATTRIBUTIONS)
+      this.#attributions.set(name, { licence, attribution, records: 1 });
     else this.#more++;
   }
 

@@ -41,7 +41,8 @@ export function findDuplicates(
       byId.filter((i) => !gone.has(i)),
       (i) => `${pairs[i]!.answerKey}\n${anchorsOf(pairs[i]!.question).join(' ')}`,
     );
-    for (const group of groups) if (group.length > 1) nearQuestions(pairs, questions, group, dedup.threshold, gone);
+    for (const group of groups)
+      if (group.length > 1) nearQuestions(pairs, questions, group, dedup.threshold, gone);
   }
   return gone;
 }
@@ -66,7 +67,9 @@ function sameQuestions(
   for (const group of groupBy(byId, (i) => questions[i]!)) {
     if (group.length === 1) continue;
     // Shortest answer first, of equal ones the lowest qaId: the one that stays if any does.
-    const ordered = [...group].sort((a, b) => pairs[a]!.answerKey.length - pairs[b]!.answerKey.length || a - b);
+    const ordered = [...group].sort(
+      (a, b) => pairs[a]!.answerKey.length - pairs[b]!.answerKey.length || a - b,
+    );
     const shortest = pairs[ordered[0]!]!.answerKey;
     const keeper = group.find((i) => pairs[i]!.answerKey === shortest)!;
     const agree = group.every((i) => containsWords(pairs[i]!.answerKey, shortest));
@@ -151,7 +154,8 @@ export function nearDuplicates(
         if (roots.find(other) === roots.find(i)) continue;
         const pair = other * texts.length + i;
         if (refused.has(pair)) continue;
-        if (jaccard(charGrams(texts[other]!, GRAM), charGrams(texts[i]!, GRAM)) >= threshold) roots.union(other, i);
+        if (jaccard(charGrams(texts[other]!, GRAM), charGrams(texts[i]!, GRAM)) >= threshold)
+          roots.union(other, i);
         else if (refused.size < 4_000_000) refused.add(pair);
       }
       bucket.push(i);

@@ -25,7 +25,9 @@ export async function exportPart(scope: StageScope, part: ExportPart): Promise<E
   if (parquet) {
     const key = keys.data(part.n, 'parquet');
     const body = parquetBytes(rows<ExportRecord>(ctx.artifacts, jsonl), includeSourceText);
-    const { sha256, bytes } = await ctx.artifacts.put(key, body, { contentType: 'application/vnd.apache.parquet' });
+    const { sha256, bytes } = await ctx.artifacts.put(key, body, {
+      contentType: 'application/vnd.apache.parquet',
+    });
     files.push({ key, sha256, bytes, ...(jsonl.count === undefined ? {} : { count: jsonl.count }) });
   }
   const done: ExportDone = { n: part.n, madeFrom: part.curated.sha256, files };

@@ -25,7 +25,13 @@ const group = (name: string, children: number): SchemaElement => ({
 });
 /** The three-level list of the Parquet format specification. */
 const list = (name: string, ...element: SchemaElement[]): SchemaElement[] => [
-  { name, num_children: 1, converted_type: 'LIST', logical_type: { type: 'LIST' }, repetition_type: 'OPTIONAL' },
+  {
+    name,
+    num_children: 1,
+    converted_type: 'LIST',
+    logical_type: { type: 'LIST' },
+    repetition_type: 'OPTIONAL',
+  },
   { name: 'list', num_children: 1, repetition_type: 'REPEATED' },
   ...element,
 ];
@@ -67,7 +73,10 @@ const COLUMNS: [name: keyof ExportRecord, elements: SchemaElement[]][] = [
 ];
 
 /** The bytes of a Parquet file of the records, as a stream: one row group is held at a time. */
-export function parquetBytes(records: AsyncIterable<ExportRecord>, withText: boolean): AsyncIterable<Uint8Array> {
+export function parquetBytes(
+  records: AsyncIterable<ExportRecord>,
+  withText: boolean,
+): AsyncIterable<Uint8Array> {
   const columns = COLUMNS.filter(([name]) => withText || name !== 'sourceText');
   const schema: SchemaElement[] = [
     { name: 'schema', num_children: columns.length },

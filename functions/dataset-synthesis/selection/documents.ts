@@ -54,7 +54,13 @@ export class DocumentIds {
     let slot = id[3]! & mask;
     for (; this.#table[slot] !== 0; slot = (slot + 1) & mask) {
       const at = (this.#table[slot]! - 1) * 4;
-      if (words[at] === id[0] && words[at + 1] === id[1] && words[at + 2] === id[2] && words[at + 3] === id[3]) break;
+      if (
+        words[at] === id[0] &&
+        words[at + 1] === id[1] &&
+        words[at + 2] === id[2] &&
+        words[at + 3] === id[3]
+      )
+        break;
     }
     return slot;
   }

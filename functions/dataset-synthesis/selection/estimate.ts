@@ -52,7 +52,12 @@ export function estimate(
   const cap = input.limits.maxPairs ?? Infinity;
   const callsOf = (pass: number, each: number, judged: number): Record<RoleKey, number> => {
     const generate = pairs ?? Math.min(cap, documents * pass * each);
-    return { filter: documents, identify: identifies ? documents * pass : 0, generate, check: generate * judged };
+    return {
+      filter: documents,
+      identify: identifies ? documents * pass : 0,
+      generate,
+      check: generate * judged,
+    };
   };
   const overhead = promptTokens(config);
   const forecast = (calls: Record<RoleKey, number>, output: (role: RoleKey) => number): Forecast => {
@@ -90,10 +95,13 @@ const ROLES = { filter: filterRole, identify: identifyRole, generate: generateRo
 function promptTokens({ input }: SynthesisConfig): Record<RoleKey, number> {
   const blank = { docId: 'd0', text: '' };
   const domain = input.domains.fixed ?? DOMAINS[0];
-  const count = (messages: { content: unknown }[]): number => countTokens(messages.map((m) => String(m.content)).join('\n'));
+  const count = (messages: { content: unknown }[]): number =>
+    countTokens(messages.map((m) => String(m.content)).join('\n'));
   return {
     filter: count(filterRole.render(blank)),
-    identify: count(identifyRole.render({ ...blank, domains: [...DOMAINS], maxPersonas: input.personas.max })),
+    identify: count(
+      identifyRole.render({ ...blank, domains: [...DOMAINS], maxPersonas: input.personas.max }),
+    ),
     generate: count(
       generateRole.render({
         ...blank,

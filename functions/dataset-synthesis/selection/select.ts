@@ -43,10 +43,15 @@ const UNREADABLE: readonly RejectCode[] = ['NOT_UTF8', 'MALFORMED_LINE', 'MISSIN
 const UNREADABLE_FILES: readonly RejectCode[] = ['EMPTY_SOURCE', 'UNREADABLE_SOURCE'];
 
 /** Whether a code means that something the job named could not be read. */
-export const isUnreadable = (code: RejectCode): boolean => UNREADABLE.includes(code) || UNREADABLE_FILES.includes(code);
+export const isUnreadable = (code: RejectCode): boolean =>
+  UNREADABLE.includes(code) || UNREADABLE_FILES.includes(code);
 
 /** @throws InvalidInput where no source holds a record, or too many documents for one task. */
-export async function selectDocuments(config: SynthesisConfig, runtime: Runtime, keys: Keys): Promise<Selection> {
+export async function selectDocuments(
+  config: SynthesisConfig,
+  runtime: Runtime,
+  keys: Keys,
+): Promise<Selection> {
   const { artifacts } = runtime;
   const { input } = config;
   const summaries = await segmentSummaries(runtime, keys);
@@ -147,9 +152,13 @@ export function unreadableFault(selection: Selection, failedPercent: number): st
 }
 
 /** What every segment's task left, in segment order. @throws NotFound where one left nothing. */
-export async function segmentSummaries(runtime: Pick<Runtime, 'artifacts'>, keys: Keys): Promise<SegmentDone[]> {
+export async function segmentSummaries(
+  runtime: Pick<Runtime, 'artifacts'>,
+  keys: Keys,
+): Promise<SegmentDone[]> {
   const all: SegmentDone[] = [];
-  const read = ({ segment }: Segment): Promise<unknown> => readJson(runtime.artifacts, keys.segmentDone(segment));
+  const read = ({ segment }: Segment): Promise<unknown> =>
+    readJson(runtime.artifacts, keys.segmentDone(segment));
   for await (const done of mapOrdered(rows<Segment>(runtime.artifacts, keys.segments), 16, read)) {
     all.push(done as SegmentDone);
   }
@@ -201,7 +210,9 @@ class Chooser {
     if (!this.#ids.add(docId)) return { ...draft, code: 'DUPLICATE_DOCUMENT', evidence: { kept: docId } };
     if (!this.#near || entry.signature === undefined) return undefined;
     const bytes = Buffer.from(entry.signature, 'base64');
-    const signature = new Uint32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+    const signature = new Uint32Array(
+      bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength),
+    );
     const match = this.#near.add(signature, this.#ids.size - 1);
     if (!match) return undefined;
     const evidence = { kept: this.#ids.at(match.kept), similarity: match.similarity };

@@ -45,7 +45,10 @@ export function admit(
   if (text === '') {
     const columns = Object.keys(record).slice(0, 20);
     const hint = 'no column with text; name it in sources[].fields.text';
-    return { documents: [], rejects: [{ code: 'MISSING_TEXT', source: rejectAt, licence, evidence: { columns, hint } }] };
+    return {
+      documents: [],
+      rejects: [{ code: 'MISSING_TEXT', source: rejectAt, licence, evidence: { columns, hint } }],
+    };
   }
   const docId = docIdOf(text);
   const reject = (code: RejectDraft['code'], evidence: Record<string, unknown>, id = docId): RejectDraft => ({
@@ -61,7 +64,10 @@ export function admit(
   const declared = primaryLanguage(fields.lang ?? source.defaults?.lang ?? '');
   const lang = declared ?? guessLanguage(text);
   if (policy.languages.length > 0 && !policy.languages.some((wanted) => wanted.toLowerCase() === lang)) {
-    return { documents: [], rejects: [reject('LANGUAGE_EXCLUDED', { lang, declared: declared !== undefined })] };
+    return {
+      documents: [],
+      rejects: [reject('LANGUAGE_EXCLUDED', { lang, declared: declared !== undefined })],
+    };
   }
 
   const tokens = countTokens(text);
@@ -81,13 +87,15 @@ export function admit(
     tokens: size,
     meta: fields.meta,
   });
-  const short = (size: number, id: string): RejectDraft => reject('HEURISTIC_SHORT', { tokens: size, minTokens }, id);
+  const short = (size: number, id: string): RejectDraft =>
+    reject('HEURISTIC_SHORT', { tokens: size, minTokens }, id);
 
   if (tokens <= maxTokens) {
     if (tokens < minTokens) return { documents: [], rejects: [short(tokens, docId)] };
     return { documents: [document(text, docId, tokens)], rejects: [] };
   }
-  if (long === 'reject') return { documents: [], rejects: [reject('DOCUMENT_TOO_LONG', { tokens, maxTokens })] };
+  if (long === 'reject')
+    return { documents: [], rejects: [reject('DOCUMENT_TOO_LONG', { tokens, maxTokens })] };
 
   const passages = splitPassages(text, maxTokens);
   const admitted: Admitted = { documents: [], rejects: [] };
@@ -97,7 +105,9 @@ export function admit(
     if (passage.tokens < minTokens) admitted.rejects.push(short(passage.tokens, id));
     else {
       const { charStart, charEnd } = passage;
-      admitted.documents.push(document(body, id, passage.tokens, { parentId: docId, index, charStart, charEnd }));
+      admitted.documents.push(
+        document(body, id, passage.tokens, { parentId: docId, index, charStart, charEnd }),
+      );
     }
   }
   const beyond = passages[maxPassages];
@@ -108,7 +118,10 @@ export function admit(
   return admitted;
 }
 
-function refuseLicence(licence: string, rules: SynthesisInput['licences']): 'LICENCE_UNKNOWN' | 'LICENCE_DENIED' | undefined {
+function refuseLicence(
+  licence: string,
+  rules: SynthesisInput['licences'],
+): 'LICENCE_UNKNOWN' | 'LICENCE_DENIED' | undefined {
   if (licence === 'unknown') return rules.unknown === 'reject' ? 'LICENCE_UNKNOWN' : undefined;
   const named = (list: string[]): boolean => list.some((entry) => sameLicence(entry, licence));
   if (rules.deny && named(rules.deny)) return 'LICENCE_DENIED';

@@ -69,7 +69,12 @@ function metaOf(columns: [string, unknown][]): Record<string, unknown> {
       continue;
     }
     bytes += size;
-    Object.defineProperty(meta, column, { value: JSON.parse(json), enumerable: true, configurable: true, writable: true });
+    Object.defineProperty(meta, column, {
+      value: JSON.parse(json),
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
   }
   if (omitted > 0) meta._omitted = omitted;
   return meta;

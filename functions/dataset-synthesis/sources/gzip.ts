@@ -48,13 +48,16 @@ export async function* readGzip(
   try {
     for await (const line of scanLines(inflate(), { maxBytes })) {
       at = line;
-      const item = parseLine(line, file, maxBytes);
-      if (item) yield item;
+      yield parseLine(line, file, maxBytes);
     }
   } catch (error) {
     if (!isGzipFault(error)) throw error;
     const place = { file, line: at.line + 1, byteStart: at.byteEnd, byteEnd: at.byteEnd };
-    yield { place, fault: 'UNREADABLE_SOURCE', evidence: { error: `gzip: ${error.message}`, linesRead: at.line } };
+    yield {
+      place,
+      fault: 'UNREADABLE_SOURCE',
+      evidence: { error: `gzip: ${error.message}`, linesRead: at.line },
+    };
   }
 }
 
@@ -62,4 +65,6 @@ class GzipFault extends Error {}
 
 const isGzipFault = (error: unknown): error is Error =>
   error instanceof GzipFault ||
-  (error instanceof Error && /^(Z_|ERR_)/.test(String((error as NodeJS.ErrnoException).code ?? '')) && 'errno' in error);
+  (error instanceof Error &&
+    /^(Z_|ERR_)/.test(String((error as NodeJS.ErrnoException).code ?? '')) &&
+    'errno' in error);

@@ -83,8 +83,9 @@ export async function indexSegment(
       part = [];
     };
     for await (const item of itemsOf(segment, runtime, input.documents.maxBytes)) {
-      done.records++;
       done.lines = Math.max(done.lines, item.place.line);
+      if ('blank' in item) continue;
+      done.records++;
       if ('fault' in item) {
         const { file, line, byteStart } = item.place;
         await refuse({ code: item.fault, source: { uri: file, line, byteStart }, evidence: item.evidence });
@@ -105,7 +106,13 @@ export async function indexSegment(
         part.push(document);
         done.documents++;
         done.tokens += document.tokens;
-        yield entryOf(document, partName(segment, done.parts), part.length, at, input.dedup.documents === 'near');
+        yield entryOf(
+          document,
+          partName(segment, done.parts),
+          part.length,
+          at,
+          input.dedup.documents === 'near',
+        );
         if (part.length >= input.batch.documentsPerShard) await flush();
       }
     }
@@ -122,7 +129,11 @@ export async function indexSegment(
 }
 
 /** Two objects written at once, the first fed by what writes the second. */
-async function bothWritten<T>(fed: Promise<T>, feeding: Promise<T>, channel: Channel<unknown>): Promise<void> {
+async function bothWritten<T>(
+  fed: Promise<T>,
+  feeding: Promise<T>,
+  channel: Channel<unknown>,
+): Promise<void> {
   const settled = feeding.then(
     () => channel.close(),
     (error: unknown) => channel.close(error),
@@ -158,7 +169,10 @@ function entryOf(
 
 async function* itemsOf(segment: Segment, runtime: Runtime, maxBytes: number): AsyncGenerator<SourceItem> {
   if (segment.kind === 'files') {
-    for await (const { file, bytes } of rows<{ file: string; bytes: number }>(runtime.artifacts, segment.file)) {
+    for await (const { file, bytes } of rows<{ file: string; bytes: number }>(
+      runtime.artifacts,
+      segment.file,
+    )) {
       yield await readTextFile(file, bytes, runtime, maxBytes);
     }
     return;
@@ -170,7 +184,12 @@ async function* itemsOf(segment: Segment, runtime: Runtime, maxBytes: number): A
   else yield* readRows(artifacts, key, segment.file, range, maxBytes);
 }
 
-async function readTextFile(file: string, bytes: number, runtime: Runtime, maxBytes: number): Promise<SourceItem> {
+async function readTextFile(
+  file: string,
+  bytes: number,
+  runtime: Runtime,
+  maxBytes: number,
+): Promise<SourceItem> {
   const place = { file, line: 1, byteStart: 0, byteEnd: bytes };
   if (bytes > maxBytes) return { place, fault: 'DOCUMENT_TOO_LARGE', evidence: { bytes, maxBytes } };
   const { artifacts, key } = locate(file, runtime);
@@ -186,7 +205,11 @@ async function readTextFile(file: string, bytes: number, runtime: Runtime, maxBy
   }
   if (sidecar === null || typeof sidecar !== 'object' || Array.isArray(sidecar)) {
     // A licence that cannot be read must not be taken for none.
-    return { place, fault: 'MALFORMED_LINE', evidence: { error: 'its .meta.json is no JSON object', sidecar: sidecarKey } };
+    return {
+      place,
+      fault: 'MALFORMED_LINE',
+      evidence: { error: 'its .meta.json is no JSON object', sidecar: sidecarKey },
+    };
   }
   const chunks: Uint8Array[] = [];
   for await (const chunk of (await artifacts.get(key)).body) chunks.push(chunk);

@@ -17,7 +17,9 @@ export function locate(uri: string, runtime: Pick<Runtime, 'artifacts' | 'bucket
   const s3 = S3.exec(uri);
   if (s3) return { artifacts: runtime.bucket(s3[1]!), key: s3[2]!, scheme: `s3://${s3[1]}/` };
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(uri)) {
-    throw invalidInput(`${uri}: give an artifact key, a prefix or an s3:// address; upload local files first.`);
+    throw invalidInput(
+      `${uri}: give an artifact key, a prefix or an s3:// address; upload local files first.`,
+    );
   }
   return { artifacts: runtime.artifacts, key: uri, scheme: '' };
 }

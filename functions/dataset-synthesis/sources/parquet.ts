@@ -95,7 +95,8 @@ export async function* readRows(
     for (const value of Object.values(object)) {
       if (typeof value === 'string' && value.length > largest) largest = value.length;
     }
-    if (largest > maxBytes) yield { place, fault: 'DOCUMENT_TOO_LARGE', evidence: { bytes: largest, maxBytes } };
+    if (largest > maxBytes)
+      yield { place, fault: 'DOCUMENT_TOO_LARGE', evidence: { bytes: largest, maxBytes } };
     else yield { place, record: object };
   }
 }

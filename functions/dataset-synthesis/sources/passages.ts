@@ -44,12 +44,16 @@ function fit(text: string, start: number, end: number, maxTokens: number): Passa
   if (body === '') return [];
   const charStart = start + raw.indexOf(body);
   const tokens = countTokens(body);
-  if (tokens <= maxTokens || body.length < 2) return [{ charStart, charEnd: charStart + body.length, tokens }];
+  if (tokens <= maxTokens || body.length < 2)
+    return [{ charStart, charEnd: charStart + body.length, tokens }];
   let middle = charStart + Math.floor(body.length / 2);
   const space = text.indexOf(' ', middle);
   if (space > 0 && space < charStart + body.length) middle = space;
   else if (isLowSurrogate(text, middle)) middle++;
-  return [...fit(text, charStart, middle, maxTokens), ...fit(text, middle, charStart + body.length, maxTokens)];
+  return [
+    ...fit(text, charStart, middle, maxTokens),
+    ...fit(text, middle, charStart + body.length, maxTokens),
+  ];
 }
 
 const isLowSurrogate = (text: string, at: number): boolean => /[\udc00-\udfff]/.test(text[at] ?? '');
@@ -57,7 +61,13 @@ const isLowSurrogate = (text: string, at: number): boolean => /[\udc00-\udfff]/.
 /** Where a text may be cut, best first. Each pattern matches the blank between two pieces. */
 const CUTS = [/\n\s*\n/g, /(?<=[.!?…。！？]["'”’)\]]{0,3})\s+/gu, /\s+/g];
 
-function* pieces(text: string, start: number, end: number, maxTokens: number, level: number): Generator<Piece> {
+function* pieces(
+  text: string,
+  start: number,
+  end: number,
+  maxTokens: number,
+  level: number,
+): Generator<Piece> {
   const tokens = countTokens(text.slice(start, end));
   if (tokens <= maxTokens) {
     yield { start, end, tokens };
@@ -66,7 +76,7 @@ function* pieces(text: string, start: number, end: number, maxTokens: number, le
   const cut = CUTS[level];
   if (!cut) {
     // One unbroken run: a token has at least one character, so this many characters always fit.
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       let to = Math.min(end, at + maxTokens);
       if (to < end && isLowSurrogate(text, to)) to = to - at > 1 ? to - 1 : to + 1;
       yield { start: at, end: to, tokens: countTokens(text.slice(at, to)) };

@@ -8,7 +8,13 @@ import type { Source, SourceFormat } from '../records.ts';
 import type { RejectDraft } from '../rejects.ts';
 import { locate } from './locations.ts';
 import { parquetFile, rowGroupsOf } from './parquet.ts';
-import { MAX_GZIP_BYTES, MAX_ROW_GROUP_BYTES, SEGMENT_BYTES, SEGMENT_FILES, type Segment } from './segments.ts';
+import {
+  MAX_GZIP_BYTES,
+  MAX_ROW_GROUP_BYTES,
+  SEGMENT_BYTES,
+  SEGMENT_FILES,
+  type Segment,
+} from './segments.ts';
 
 interface SourceFile {
   artifacts: Artifacts;
@@ -48,7 +54,11 @@ export async function planSources(sources: Source[], runtime: Runtime, keys: Key
     for await (const file of filesOf(source.uri, runtime)) {
       if (file.bytes === 0) {
         found++;
-        plan.rejects.push({ code: 'EMPTY_SOURCE', source: start(file), evidence: { hint: 'the file has no bytes' } });
+        plan.rejects.push({
+          code: 'EMPTY_SOURCE',
+          source: start(file),
+          evidence: { hint: 'the file has no bytes' },
+        });
         continue;
       }
       const format = source.format === 'auto' ? await formatOf(file) : source.format;
@@ -63,7 +73,9 @@ export async function planSources(sources: Source[], runtime: Runtime, keys: Key
         textBytes += file.bytes;
       } else if (format === undefined) {
         const hint = 'name its format in sources[].format: jsonl, jsonl.gz, parquet or text';
-        plan.rejects.push(unreadable(file, 'neither its extension nor its first bytes tell a format', { hint }));
+        plan.rejects.push(
+          unreadable(file, 'neither its extension nor its first bytes tell a format', { hint }),
+        );
       } else {
         await flushTexts();
         textBytes = 0;
@@ -90,11 +102,23 @@ const unreadable = (file: SourceFile, error: string, more: Record<string, unknow
   evidence: { error, bytes: file.bytes, ...more },
 });
 
-async function planFile(file: SourceFile, format: SourceFormat, source: number, plan: SourcePlan): Promise<void> {
+async function planFile(
+  file: SourceFile,
+  format: SourceFormat,
+  source: number,
+  plan: SourcePlan,
+): Promise<void> {
   if (format === 'jsonl') {
     for (let at = 0; at < file.bytes; at += SEGMENT_BYTES) {
       const end = Math.min(file.bytes, at + SEGMENT_BYTES);
-      plan.segments.push({ ...next(plan, source), kind: 'lines', file: file.file, start: at, end, bytes: end - at });
+      plan.segments.push({
+        ...next(plan, source),
+        kind: 'lines',
+        file: file.file,
+        start: at,
+        end,
+        bytes: end - at,
+      });
     }
     return;
   }
@@ -111,13 +135,23 @@ async function planFile(file: SourceFile, format: SourceFormat, source: number, 
       if (group.bytes > MAX_ROW_GROUP_BYTES) {
         const rows = `${group.rowStart + 1}-${group.rowEnd}`;
         plan.rejects.push({
-          ...unreadable(file, 'a row group may have 256 MiB; write smaller ones', { rows, bytes: group.bytes }),
+          ...unreadable(file, 'a row group may have 256 MiB; write smaller ones', {
+            rows,
+            bytes: group.bytes,
+          }),
           source: { uri: file.file, line: group.rowStart + 1, byteStart: 0 },
         });
         continue;
       }
       const { rowStart, rowEnd, bytes } = group;
-      plan.segments.push({ ...next(plan, source), kind: 'rows', file: file.file, start: rowStart, end: rowEnd, bytes });
+      plan.segments.push({
+        ...next(plan, source),
+        kind: 'rows',
+        file: file.file,
+        start: rowStart,
+        end: rowEnd,
+        bytes,
+      });
     }
   } catch (error) {
     if (isError(error)) throw error;

@@ -3,10 +3,23 @@ import type { InferRequest } from '#shared/models/types.ts';
 import { rowsIfAny } from '../io.ts';
 import type { Analysed, Document, Reject, Stage, StageResult } from '../records.ts';
 import type { Shard } from '../selection/select.ts';
-import { filterOutcome, filterRequest, identifyOutcome, identifyRequest, type PlacedDocument } from './analysis.ts';
+import {
+  filterOutcome,
+  filterRequest,
+  identifyOutcome,
+  identifyRequest,
+  type PlacedDocument,
+} from './analysis.ts';
 import type { StageCounts } from './outcome.ts';
 import { PartRecorder } from './recorder.ts';
-import { documentsOf, finishedPart, settledResults, type BatchResults, type PartDone, type StageScope } from './store.ts';
+import {
+  documentsOf,
+  finishedPart,
+  settledResults,
+  type BatchResults,
+  type PartDone,
+  type StageScope,
+} from './store.ts';
 
 /** Filter and identify over document parts: what plan and apply do for one child execution of AnalyseDocuments. */
 
@@ -52,7 +65,11 @@ export async function* applyFilter(
 }
 
 /** Decides the identify answers, writes each part's `analysed` records and its marker. */
-export async function applyIdentify(scope: StageScope, shards: Shard[], batch: BatchResults): Promise<PartDone[]> {
+export async function applyIdentify(
+  scope: StageScope,
+  shards: Shard[],
+  batch: BatchResults,
+): Promise<PartDone[]> {
   const { ctx, keys, config } = scope;
   const all: PartDone[] = [];
   for (const shard of shards) {
@@ -130,7 +147,11 @@ export const whereIs = ({
   docId,
   licence,
   position,
-}: Pick<Document, 'docId' | 'licence' | 'position'>): { source: Reject['source']; licence: string; docId: string } => ({
+}: Pick<Document, 'docId' | 'licence' | 'position'>): {
+  source: Reject['source'];
+  licence: string;
+  docId: string;
+} => ({
   source: { uri: position.file, line: position.line, byteStart: position.byteStart },
   licence,
   docId,

@@ -25,7 +25,11 @@ export interface PlacedDocument {
   line: number;
 }
 
-const contentOf = ({ docId, title, text }: Document) => ({ docId, ...(title === undefined ? {} : { title }), text });
+const contentOf = ({ docId, title, text }: Document) => ({
+  docId,
+  ...(title === undefined ? {} : { title }),
+  text,
+});
 
 export function filterRequest({ document }: PlacedDocument, config: SynthesisConfig): InferRequest {
   return requestFor(filterRole, contentOf(document), {
@@ -46,7 +50,10 @@ export function filterOutcome(result: InferResult): Outcome<true> {
 }
 
 /** Undefined where domain and personas follow from the job's input alone. */
-export function identifyRequest({ document }: PlacedDocument, config: SynthesisConfig): InferRequest | undefined {
+export function identifyRequest(
+  { document }: PlacedDocument,
+  config: SynthesisConfig,
+): InferRequest | undefined {
   const { domains, personas } = config.input;
   if (domains.fixed !== undefined && personas.mode === 'instructor') return undefined;
   return requestFor(
@@ -70,12 +77,15 @@ export function identifyOutcome(
     if (!parsed.success) return unusable(result);
     said = parsed.data;
   }
-  const domain: Domain | undefined = domains.fixed === undefined ? parseDomain(said.domain) : domainNamed(domains.fixed);
-  if (domain === undefined) return { status: 'rejected', code: 'DOMAIN_UNKNOWN', evidence: { domain: said.domain } };
+  const domain: Domain | undefined =
+    domains.fixed === undefined ? parseDomain(said.domain) : domainNamed(domains.fixed);
+  if (domain === undefined)
+    return { status: 'rejected', code: 'DOMAIN_UNKNOWN', evidence: { domain: said.domain } };
   if (domains.only && !domains.only.some((name) => domainNamed(name) === domain)) {
     return { status: 'rejected', code: 'DOMAIN_EXCLUDED', evidence: { domain } };
   }
-  const found = personas.mode === 'instructor' ? [`${domain} instructor`] : parsePersonas(said.personas, personas.max);
+  const found =
+    personas.mode === 'instructor' ? [`${domain} instructor`] : parsePersonas(said.personas, personas.max);
   if (found.length === 0) {
     return { status: 'rejected', code: 'PERSONA_MISSING', evidence: { personas: said.personas } };
   }

@@ -4,7 +4,13 @@ import type { RejectCode, Stage, StageResult } from '../records.ts';
 /** What a model's answer, or its absence, means for a subject. */
 export type Outcome<Next> =
   | { status: 'ok'; next: Next }
-  | { status: 'rejected'; code: RejectCode; evidence: Record<string, unknown>; question?: string; answer?: string }
+  | {
+      status: 'rejected';
+      code: RejectCode;
+      evidence: Record<string, unknown>;
+      question?: string;
+      answer?: string;
+    }
   | { status: 'failed'; code: RejectCode; evidence: Record<string, unknown> }
   | { status: 'pending' };
 

@@ -74,8 +74,15 @@ export async function planPairs(scope: StageScope): Promise<AnalysisSummary> {
 async function* lostDocuments(scope: StageScope, shards: Shard[]): AsyncGenerator<Reject> {
   for (const shard of shards) {
     for await (const { document } of documentsOf(scope, shard)) {
-      const evidence = { error: 'SHARD_LOST', message: 'The child execution of its part failed; resume the job.' };
-      yield rejectOf(scope.config.jobId, 'filter', { ...whereIs(document), code: 'PROVIDER_ERROR', evidence });
+      const evidence = {
+        error: 'SHARD_LOST',
+        message: 'The child execution of its part failed; resume the job.',
+      };
+      yield rejectOf(scope.config.jobId, 'filter', {
+        ...whereIs(document),
+        code: 'PROVIDER_ERROR',
+        evidence,
+      });
     }
   }
 }
@@ -147,7 +154,8 @@ async function* pairShards(
     const kept = ids.filter((id) => isSampled(sampling, seed, analysed.domain, id)).length;
     if (kept === 0) continue;
     const last = slices.at(-1);
-    if (count + kept > pairsPerShard || (last?.part !== part && slices.length >= PARTS_A_SHARD)) yield* finished();
+    if (count + kept > pairsPerShard || (last?.part !== part && slices.length >= PARTS_A_SHARD))
+      yield* finished();
     const open = slices.at(-1);
     if (open?.part === part) open.to = row + 1;
     else slices.push({ part, from: row, to: row + 1 });

@@ -52,7 +52,10 @@ export class PartRecorder {
    * @returns what the subject becomes, undefined where it ends here.
    */
   record<Next>(
-    subject: { id: string; requested: boolean } & Pick<RejectDraft, 'source' | 'licence' | 'docId' | 'pairId'> &
+    subject: { id: string; requested: boolean } & Pick<
+      RejectDraft,
+      'source' | 'licence' | 'docId' | 'pairId'
+    > &
       Partial<Pick<RejectDraft, 'question' | 'answer'>>,
     request: () => InferRequest | undefined,
     decide: (result: InferResult | undefined) => Outcome<Next>,
@@ -87,13 +90,21 @@ export class PartRecorder {
   #missing(requestId: string): Outcome<never> {
     if (this.#batch.stop === 'budget') return { status: 'pending' };
     if (this.#batch.stop === 'provider') {
-      const evidence = { error: 'UNAVAILABLE', message: 'The model could not be reached for as long as was waited.' };
+      const evidence = {
+        error: 'UNAVAILABLE',
+        message: 'The model could not be reached for as long as was waited.',
+      };
       return { status: 'failed', code: 'PROVIDER_ERROR', evidence };
     }
     throw defect(`Inference gave no result for ${requestId}.`);
   }
 
-  #show(subjectId: string, request: InferRequest | undefined, result: InferResult | undefined, outcome: Outcome<unknown>) {
+  #show(
+    subjectId: string,
+    request: InferRequest | undefined,
+    result: InferResult | undefined,
+    outcome: Outcome<unknown>,
+  ) {
     this.#preview.push({
       subjectId,
       stage: this.#stage,

@@ -34,7 +34,11 @@ export async function finishedPart(scope: StageScope, key: string): Promise<Part
 }
 
 /** Answers a part has already from earlier attempts and need not be asked for again, by request id. */
-export async function settledResults(scope: StageScope, stage: Stage, part: string): Promise<Map<string, InferResult>> {
+export async function settledResults(
+  scope: StageScope,
+  stage: Stage,
+  part: string,
+): Promise<Map<string, InferResult>> {
   const settled = new Map<string, InferResult>();
   for await (const result of rowsIfAny<InferResult>(scope.ctx.artifacts, scope.keys.results(stage, part))) {
     if (isSettled(result)) settled.set(result.id, result);
@@ -46,7 +50,10 @@ export async function settledResults(scope: StageScope, stage: Stage, part: stri
 export async function* documentsOf(scope: StageScope, shard: Shard): AsyncGenerator<PlacedDocument> {
   const wanted = shard.lines ? new Set(shard.lines) : undefined;
   let line = 0;
-  for await (const document of rows<PlacedDocument['document']>(scope.ctx.artifacts, scope.keys.documents(shard.part))) {
+  for await (const document of rows<PlacedDocument['document']>(
+    scope.ctx.artifacts,
+    scope.keys.documents(shard.part),
+  )) {
     line++;
     if (!wanted || wanted.has(line)) yield { document, part: shard.part, line };
   }
@@ -91,7 +98,10 @@ async function flushedParts(scope: StageScope, prefix: string): Promise<string[]
   const keys: string[] = [];
   let after: string | undefined;
   do {
-    const page = await scope.ctx.artifacts.list({ prefix: `${prefix}/part-`, ...(after === undefined ? {} : { after }) });
+    const page = await scope.ctx.artifacts.list({
+      prefix: `${prefix}/part-`,
+      ...(after === undefined ? {} : { after }),
+    });
     keys.push(...page.objects.map(({ key }) => key).filter((key) => key.endsWith('.jsonl')));
     after = page.next;
   } while (after !== undefined);

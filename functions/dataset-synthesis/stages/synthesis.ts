@@ -100,7 +100,10 @@ export function generateOutcome(
     aliases: said.aliases.map((alias) => alias.toWellFormed()),
     evidence: said.evidence.toWellFormed(),
   };
-  const rejected = (code: Extract<Outcome<never>, { status: 'rejected' }>['code'], evidence: Record<string, unknown>) =>
+  const rejected = (
+    code: Extract<Outcome<never>, { status: 'rejected' }>['code'],
+    evidence: Record<string, unknown>,
+  ) =>
     ({ status: 'rejected', code, evidence, question: candidate.question, answer: candidate.answer }) as const;
 
   const verdict = runPairGates(candidate, document, config.input);

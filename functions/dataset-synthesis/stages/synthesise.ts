@@ -46,7 +46,12 @@ export interface AcceptedPair {
 }
 
 /** Whether a pair is in the job's sample. */
-export function isSampled(shard: Pick<PairShard, 'sample'>, seed: number, domain: string, pairId: string): boolean {
+export function isSampled(
+  shard: Pick<PairShard, 'sample'>,
+  seed: number,
+  domain: string,
+  pairId: string,
+): boolean {
   if (!shard.sample) return true;
   const rank = rankOf(seed, pairId);
   return rank <= (shard.sample.all ?? Infinity) && rank <= (shard.sample.byDomain?.[domain] ?? Infinity);
@@ -127,7 +132,11 @@ export async function* applyGenerate(
 }
 
 /** Decides the judge's answers, writes each part's accepted pairs and its marker. */
-export async function applyCheck(scope: StageScope, shards: PairShard[], batch: BatchResults): Promise<PartDone[]> {
+export async function applyCheck(
+  scope: StageScope,
+  shards: PairShard[],
+  batch: BatchResults,
+): Promise<PartDone[]> {
   const { ctx, keys, config } = scope;
   const all: PartDone[] = [];
   for (const shard of shards) {

@@ -1,0 +1,5 @@
+import type { WorkflowEntry } from '#shared/task/catalog.ts';
+import datasetSynthesis from './dataset-synthesis/workflow.ts';
+
+/** Every workflow of the platform. A new one is its folder, its state machine and a line here. */
+export const catalog: WorkflowEntry[] = [datasetSynthesis as WorkflowEntry];
