@@ -1,7 +1,7 @@
 import type { Json } from '#shared/storage/ports.ts';
 import { JsonText, JsonTextError } from './json-text.ts';
 
-/** One item: an element of an array, or a member of an object as `{ Key, Value }`. */
+/** One item: an element of an array, or a member of an object with its key. */
 export interface JsonItem {
   value: Json;
   /** The member's key, where the dataset is an object. */
@@ -43,7 +43,7 @@ async function* within(text: JsonText, path: readonly string[], pointer: string)
     const key = open === '{' ? await memberKey(text) : String(index);
     if (wanted === undefined) {
       const value = (await text.value()) as Json;
-      yield open === '{' ? { key, value: { Key: key, Value: value } } : { value };
+      yield open === '{' ? { key, value } : { value };
     } else if (key === wanted && !found) {
       found = true;
       yield* within(text, rest, pointer);

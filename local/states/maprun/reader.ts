@@ -24,7 +24,7 @@ export interface Item {
   /** From 0, over the whole dataset. */
   index: number;
   value: Json;
-  /** Member name, where the dataset is an object. */
+  /** Member name, where the dataset is an object; the child's input is then `{ Key, Value }`. */
   key?: string;
   /** `$states.context.Map.Item.Source`: the address of what was read. */
   source: string;

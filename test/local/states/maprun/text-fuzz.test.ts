@@ -72,10 +72,8 @@ describe('hostile bytes', () => {
         let read: Json[] | undefined;
         try {
           const items = await collect(jsonItems(pieces(bytes, step)));
-          const last = new Map(items.map((item, index) => [item.key ?? index, item]));
-          read = [...last.values()].map(({ key, value }) =>
-            key === undefined ? value : (value as { Value: Json }).Value,
-          );
+          const last = new Map(items.map((item, index) => [item.key ?? index, item.value]));
+          read = [...last.values()];
         } catch (error) {
           expect(error).toBeInstanceOf(JsonTextError);
         }
