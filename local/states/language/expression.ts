@@ -80,7 +80,7 @@ const ADDED: [string, (...parts: never[]) => unknown, string][] = [
   ['partition', functions.partition, '<an?:a>'],
   ['range', functions.range, '<n?n?n?:a>'],
   ['hash', functions.hash, '<s?s?:s>'],
-  ['random', functions.random, '<x?:n>'],
+  ['random', functions.random, '<n?:n>'],
   ['uuid', functions.uuid, '<:s>'],
   ['parse', functions.parse, '<s?:x>'],
   ['now', functions.now, '<s?s?:s>'],

@@ -1,5 +1,4 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { seededRng } from '#shared/determinism/rng.ts';
 import { MAX_EVALUATION_BYTES } from './limits.ts';
 import { MEMORY_EXCEEDED } from './bounds.ts';
 
@@ -81,10 +80,23 @@ export function parse(text: string | undefined): unknown {
   }
 }
 
-/** `$random(seed?)` in [0, 1): equal seeds give equal numbers (not the service's numbers). */
-export function random(this: Focus, seed: unknown): number {
-  if (seed !== undefined) return seededRng('states-random', seed).next();
+/** `$random(seed?)` in [0, 1): equal seeds give equal numbers, the service's own. */
+export function random(this: Focus, seed: number | undefined): number {
+  if (seed !== undefined) return firstRandom(seed);
   return (this.environment.lookup(ENTROPY) as Entropy).random();
+}
+
+const MULTIPLIER = 0x5deece66dn;
+const MASK = (1n << 48n) - 1n;
+
+/** The first double of the 48-bit linear congruential generator of java.util.Random, whose algorithm is documented. */
+export function firstRandom(seed: number): number {
+  let state = (BigInt.asIntN(64, BigInt(Number.isFinite(seed) ? Math.trunc(seed) : 0)) ^ MULTIPLIER) & MASK;
+  const bits = (count: bigint): number => {
+    state = (state * MULTIPLIER + 0xbn) & MASK;
+    return Number(state >> (48n - count));
+  };
+  return (bits(26n) * 2 ** 27 + bits(27n)) / 2 ** 53;
 }
 
 /** `$uuid()`: a version 4 UUID. */

@@ -89,7 +89,12 @@ export function readMachine(definition: { [key: string]: Json }, diagnostics: Di
 /** A state's language is its own, else the machine's; never that of a Map or Parallel around it. */
 function checkLanguage(state: Fields, machine: 'JSONata' | 'JSONPath'): void {
   const own = state.choice('QueryLanguage', ['JSONata', 'JSONPath']);
-  if (own === 'JSONPath' || (!state.has('QueryLanguage') && machine === 'JSONPath')) {
+  if (own === 'JSONPath' && machine === 'JSONata') {
+    state.refuse(
+      'QueryLanguage',
+      "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine",
+    );
+  } else if (own === 'JSONPath' || (!state.has('QueryLanguage') && machine === 'JSONPath')) {
     const message = "The query language JSONPath is not supported: set 'QueryLanguage' to 'JSONata'";
     state.diagnostics.schema(own ? state.at('QueryLanguage') : state.pointer, message);
   }

@@ -171,6 +171,10 @@ describe("the service's functions", () => {
     ["$length($hash('é', 'SHA-512'))", 128],
     ['$parse(\'{"a":[1]}\').a', [1]],
     ["$parse('null')", null],
+    ['$random(42)', 0.7275636800328681],
+    ["$hash('input', 'SHA-1')", '140f86aae51ab9e1cda9b4254fe98a74eb54c1a1'],
+    ['$range(0, 6, 2)', [0, 2, 4, 6]],
+    ['[$random(-1), $random(4.9)] = [$random(-1), $random(4)]', true],
   ])('%s', async (expression, expected) => {
     expect(await run(`{% ${expression} %}`)).toEqual(expected);
   });
