@@ -73,11 +73,11 @@ export interface JobStore extends JobProgress {
   /** Makes an ended job run again: QUEUED, no end, no error, no cancel flag; `attempt` as given. @throws Conflict */
   reopen(stored: StoredJob, change: { attempt: number; budget?: Job['budget'] }): Promise<StoredJob>;
   list(query: JobQuery): Promise<JobPage>;
-  /** Events in the order of time. */
+  /** Events in the order of time, those behind `after`. `next` is the last one's place: followers pass it as `after`. */
   events(
     jobId: string,
-    options?: { limit?: number; cursor?: string },
-  ): Promise<{ items: JobEvent[]; cursor?: string }>;
+    options?: { limit?: number; after?: string },
+  ): Promise<{ items: JobEvent[]; next?: string }>;
   /** Sets the cancel flag. @throws NotFound; Conflict when the job has ended. */
   requestCancel(jobId: string): Promise<StoredJob>;
   facts(jobId: string): Promise<JobFacts | undefined>;
@@ -94,6 +94,9 @@ export interface JobStore extends JobProgress {
 const notEnded: Condition = {
   all: JOB_STATUSES.filter(isTerminal).map((status) => ({ attribute: 'status', op: '<>', value: status })),
 };
+
+const EVENT = 'EVENT#';
+let eventCount = 0;
 
 const caches = new WeakMap<object, Map<string, { at: number; facts: JobFacts | undefined }>>();
 const MAX_CACHED = 1_000;
@@ -200,7 +203,8 @@ export function jobStore(runtime: Pick<Runtime, 'records' | 'clock' | 'ids'>): J
         : given.data;
     await records.put({
       pk: jobPk(jobId),
-      sk: `EVENT#${time}#${ids.hex(48)}`,
+      // The count keeps a process's events of one millisecond in order.
+      sk: `${EVENT}${time}#${String(eventCount++ % 1_000_000).padStart(6, '0')}${ids.hex(32)}`,
       attributes: JSON.parse(JSON.stringify({ ...given, data, time })) as Record<string, Json>,
       ...(await ttlOf(jobId)),
     });
@@ -273,17 +277,14 @@ export function jobStore(runtime: Pick<Runtime, 'records' | 'clock' | 'ids'>): J
 
     list: (query) => listJobs(records, query, async (item) => (await withProgress(readJob(item))).job),
 
-    async events(jobId, { limit = 100, cursor } = {}) {
+    async events(jobId, { limit = 100, after } = {}) {
       const page = await records.query({
         pk: jobPk(jobId),
-        sk: { prefix: 'EVENT#' },
+        sk: after === undefined ? { prefix: EVENT } : { between: [`${after}~`, `${EVENT}~`] },
         limit,
-        ...(cursor === undefined ? {} : { cursor }),
       });
-      return {
-        items: page.items.map(readEvent),
-        ...(page.cursor === undefined ? {} : { cursor: page.cursor }),
-      };
+      const last = page.items.at(-1)?.sk;
+      return { items: page.items.map(readEvent), ...(last === undefined ? {} : { next: last }) };
     },
 
     async requestCancel(jobId) {

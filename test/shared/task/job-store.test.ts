@@ -98,7 +98,7 @@ describe('progress', () => {
     }
     await store.event(jobId, { level: 'warn', message: 'big', data: 'x'.repeat(10_000) });
     const first = await store.events(jobId, { limit: 5 });
-    const second = await store.events(jobId, { limit: 5, cursor: first.cursor! });
+    const second = await store.events(jobId, { limit: 5, after: first.next! });
     expect([...first.items, ...second.items].map(({ message }) => message)).toEqual([
       'm0',
       'm1',
@@ -111,6 +111,7 @@ describe('progress', () => {
     ]);
     expect(first.items[0]).toMatchObject({ level: 'info', data: { index: 0 } });
     expect(second.items.at(-1)!.data).toBeUndefined();
+    expect(await store.events(jobId, { after: second.next! })).toEqual({ items: [] });
   });
 });
 
