@@ -38,6 +38,10 @@ export interface References {
   variables: Set<string>;
   /** Members of `$states` it reads by name, such as `result`. */
   statesMembers: Set<string>;
+  /** True where it calls something that may be data: a path, the context, or a name it binds itself. */
+  callsData: boolean;
+  /** Names it calls, such as `sum` of `$sum(…)`. */
+  called: Set<string>;
   /** `$`, `$$` and bare names used where there is no context: `$`, `$$` or the name. */
   topLevel: string[];
 }
@@ -48,6 +52,8 @@ export function referencesOf(root: Node): References {
   const bound = new Set<string>();
   const statesMembers = new Set<string>();
   const topLevel: string[] = [];
+  const called = new Set<string>();
+  let callsPath = false;
 
   const all = (nodes: readonly (Node | undefined)[] | undefined, top: boolean): void => {
     for (const node of nodes ?? []) if (node) walk(node, top);
@@ -108,6 +114,8 @@ export function referencesOf(root: Node): References {
         all([node.pattern], false);
         return all([node.update, node.delete], false);
       default:
+        if (node.procedure?.type === 'variable') called.add(String(node.procedure.value));
+        else if (node.procedure) callsPath = true;
         if (!Array.isArray(node.lhs)) all([node.lhs], top);
         all([node.rhs, node.condition, node.then, node.else, node.procedure], top);
         all(node.expressions, top);
@@ -118,5 +126,13 @@ export function referencesOf(root: Node): References {
   walk(root, true);
   read.delete('states');
   const variables = new Set([...read].filter((name) => !bound.has(name)));
-  return { names: read, variables, statesMembers: bound.has('states') ? new Set() : statesMembers, topLevel };
+  const callsData = callsPath || [...called].some((name) => bound.has(name) || name === '' || name === '$');
+  return {
+    names: read,
+    variables,
+    callsData,
+    called,
+    statesMembers: bound.has('states') ? new Set() : statesMembers,
+    topLevel,
+  };
 }

@@ -2,6 +2,7 @@ import type { Json } from '#shared/storage/ports.ts';
 import { MAX_DEFINITION_BYTES } from './limits.ts';
 import type { Machine, ValidationResult } from './types.ts';
 import { below, Diagnostics } from './validation/diagnostics.ts';
+import { duplicateKeys } from './validation/duplicate-keys.ts';
 import { isObject } from './validation/fields.ts';
 import { readMachine } from './validation/machine.ts';
 
@@ -52,6 +53,9 @@ function definitionOf(definition: unknown, diagnostics: Diagnostics): { [key: st
       return undefined;
     }
     value = JSON.parse(text) as Json;
+    for (const pointer of typeof definition === 'string' ? duplicateKeys(text) : []) {
+      diagnostics.schema(pointer, 'The same field is given twice');
+    }
   } catch (error) {
     if (error instanceof RangeError) throw error;
     diagnostics.schema('', `The definition is not valid JSON: ${(error as Error).message}`);

@@ -118,16 +118,20 @@ async function evaluateFully(
   references: References,
   scope: Scope,
 ): Promise<unknown> {
+  let data: Record<string, unknown> = { states: statesOf(scope) };
+  for (const name of references.names) {
+    const value = scope.variables.get(name);
+    if (value !== undefined) data[name] = value;
+  }
+  // JSONata notes the name and place of a call on what is called. Where that may be data, it is given a copy.
+  if (references.callsData || [...references.called].some((name) => Object.hasOwn(data, name)))
+    data = structuredClone(data);
   const bindings: Record<string, unknown> = {
-    states: statesOf(scope),
+    ...data,
     [BOUNDS]: new Bounds(),
     [functions.NOW]: scope.now,
     [functions.ENTROPY]: scope.entropy ?? functions.systemEntropy,
   };
-  for (const name of references.names) {
-    const value = scope.variables.get(name);
-    if (value !== undefined) bindings[name] = value;
-  }
   return parsed.evaluate(undefined, bindings);
 }
 

@@ -1,3 +1,4 @@
+import { isInherited } from '../own-members.ts';
 import { MAX_NAME_CHARACTERS } from '../limits.ts';
 import type { Diagnostics } from './diagnostics.ts';
 
@@ -81,6 +82,8 @@ const IDENTIFIER = /^[\p{ID_Start}_][\p{ID_Continue}]*$/u;
 /** What is wrong with a variable's name, or undefined. */
 export function variableNameProblem(name: string): string | undefined {
   if (name === 'states') return "The variable name 'states' is reserved";
+  // JSONata keeps variables in plain objects.
+  if (isInherited(name)) return `The variable name '${name}' is not supported`;
   if (!IDENTIFIER.test(name)) return `The variable name '${name}' is not a valid identifier`;
   if ([...name].length > MAX_NAME_CHARACTERS) {
     return `The variable name is longer than ${MAX_NAME_CHARACTERS} characters`;

@@ -252,6 +252,16 @@ describe('hostile member names', () => {
     },
   );
 
+  it.each(['$states.input.o(1)', '($f := $states.input.o; $f(1))', '$x(1)', '$states.input.o(?)'])(
+    'calling data by %s fails and leaves the data as it was',
+    async (expression) => {
+      const visit = scope({ o: { a: 1 } }, { vars: { x: { b: 2 } } });
+      await expect(evaluate(outputOf(`{% ${expression} %}`), visit)).rejects.toThrow(EvaluationFailure);
+      expect(visit.input).toEqual({ o: { a: 1 } });
+      expect(visit.variables.get('x')).toEqual({ b: 2 });
+    },
+  );
+
   it('pollutes no prototype', async () => {
     await failure("{% $states.input.__proto__.($f := __defineGetter__; $f('polluted', function() {1})) %}");
     await run("{% {'__proto__': {'polluted': 1}} %}").catch(() => undefined);

@@ -130,12 +130,15 @@ describe('fuzz', () => {
         const { machine: compiled } = compile(P(`{% ${expression} %}`));
         const state = compiled?.states.get('S');
         if (!state?.output) return;
+        const before = JSON.stringify(input);
         try {
           const value = await evaluate(state.output, scope(input, { vars: { x: input } }));
           expect(JSON.parse(JSON.stringify(value))).toEqual(value);
         } catch (error) {
           expect(error).toBeInstanceOf(EvaluationFailure);
         }
+        // What an expression sees is shared with other states and executions.
+        expect(JSON.stringify(input)).toBe(before);
       }),
       { numRuns: 1_000, seed: 5 },
     );

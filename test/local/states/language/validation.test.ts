@@ -139,6 +139,15 @@ describe('definitions as a whole', () => {
     ]);
   });
 
+  it('reports what a text gives twice, instead of ignoring half of it', () => {
+    const text = `{"QueryLanguage":"JSONata","StartAt":"S","States":{"S":{"Type":"Fail"},
+      "\\u0053":{"Type":"Pass","Output":[{"a":"x,{\\"","b":1},{"a":{"a":1},"b":2,"a":3}],"End":true}}}`;
+    expect(problems(text)).toEqual([
+      'SCHEMA_VALIDATION_FAILED /States/S',
+      'SCHEMA_VALIDATION_FAILED /States/S/Output/1/a',
+    ]);
+  });
+
   it('reports a definition that is nested beyond what can be read', () => {
     const depth = 6_000;
     const text = `{"QueryLanguage":"JSONata","StartAt":"S","States":{"S":{"Type":"Pass","End":true,"Output":${'['.repeat(depth)}${']'.repeat(depth)}}}}`;
@@ -165,6 +174,11 @@ describe('fields of states', () => {
     ['Retry on Pass', { Type: 'Pass', End: true, Retry: [] }, at('/Retry')],
     ['Assign that is no object', { Type: 'Pass', End: true, Assign: '{% {} %}' }, at('/Assign')],
     ['a variable named states', { Type: 'Pass', End: true, Assign: { states: 1 } }, at('/Assign/states')],
+    [
+      'a variable JavaScript has',
+      { Type: 'Pass', End: true, Assign: { hasOwnProperty: 1 } },
+      at('/Assign/hasOwnProperty'),
+    ],
     ['a variable that is a path', { Type: 'Pass', End: true, Assign: { 'a.b': 1 } }, at('/Assign/a.b')],
     [
       'a long variable',
