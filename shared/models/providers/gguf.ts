@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import {
   ProviderError,
@@ -61,13 +61,13 @@ export function ggufProvider(model: ModelEntry, env: ProviderEnv): Provider {
   const file = resolve(model.endpoint.file!);
   const key = `${file} ${model.endpoint.sha256 ?? ''} ${model.contextTokens}`;
 
-  const ensureLoaded = async (): Promise<Loaded> => {
+  const ensureLoaded = async (signal: AbortSignal): Promise<Loaded> => {
     if (loaded?.key === key) return loaded;
     const { module, llama } = await loadLlama(env.runtime.env.AGENTMILL_LLAMA_DIR);
     await assertFile(file, model.endpoint.sha256);
     await unload();
     try {
-      const weights = await llama.loadModel({ modelPath: file, gpuLayers: 0 });
+      const weights = await llama.loadModel({ modelPath: file, gpuLayers: 0, loadSignal: signal });
       const context = await weights.createContext({
         contextSize: model.contextTokens,
         threads: 1,
@@ -75,6 +75,7 @@ export function ggufProvider(model: ModelEntry, env: ProviderEnv): Provider {
       });
       return (loaded = { key, module, llama, model: weights, context });
     } catch (error) {
+      signal.throwIfAborted();
       throw unsent(
         'FILE_MISSING',
         `The model file ${file} cannot be loaded: ${(error as Error).message}`,
@@ -88,7 +89,7 @@ export function ggufProvider(model: ModelEntry, env: ProviderEnv): Provider {
       // Waiting for a turn does not count: the time-out is for the model.
       const attempt = startAttempt(call);
       try {
-        return await generate(await ensureLoaded(), call, attempt, onDelta);
+        return await generate(await ensureLoaded(attempt.signal), call, attempt, onDelta);
       } catch (error) {
         if (error instanceof ProviderError) throw error;
         throw attempt.interrupted(error) ?? providerError({}, 'The local model failed.', { cause: error });
@@ -249,7 +250,8 @@ async function assertFile(file: string, sha256: string | undefined): Promise<voi
   } catch (error) {
     throw unsent('FILE_MISSING', `There is no model file ${file}.`, error);
   }
-  if (!found.isFile()) throw unsent('FILE_MISSING', `${file} is no file.`);
+  if (!found.isFile() || !(await hasGgufHeader(file)))
+    throw unsent('FILE_MISSING', `${file} is no GGUF file.`);
   if (!sha256) return;
   const identity = `${file} ${found.size} ${found.mtimeMs}`;
   let actual = checkedFiles.get(identity);
@@ -260,4 +262,21 @@ async function assertFile(file: string, sha256: string | undefined): Promise<voi
   }
   if (actual !== sha256)
     throw unsent('FILE_MISSING', `${file} is not the file the registry means: its SHA-256 is ${actual}.`);
+}
+
+/** More tensors or keys than any model has. */
+const MAX_COUNT = 1_000_000n;
+
+/** Whether a file begins as GGUF 2 or 3 does, with sane counts: the library reads on and on in one that does not. */
+async function hasGgufHeader(file: string): Promise<boolean> {
+  const handle = await open(file);
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(24), 0, 24, 0);
+    if (bytesRead < 24 || buffer.toString('latin1', 0, 4) !== 'GGUF') return false;
+    const version = buffer.readUInt32LE(4);
+    const sane = [8, 16].every((at) => buffer.readBigUInt64LE(at) <= MAX_COUNT);
+    return (version === 2 || version === 3) && sane;
+  } finally {
+    await handle.close();
+  }
 }
