@@ -17,4 +17,6 @@ export interface InferContext {
   roleOf(name: string): Promise<Role | undefined>;
   /** Jitter only; never data. */
   rng: Rng;
+  /** `job` keeps this job's answers to itself; default: jobs share the cache. */
+  cacheScope?: 'shared' | 'job';
 }

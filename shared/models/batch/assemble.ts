@@ -1,0 +1,94 @@
+import { readJsonl, writeJsonl } from '#shared/storage/jsonl.ts';
+import type { ArtifactRef, Artifacts } from '#shared/storage/ports.ts';
+import type { InferResult } from '../types.ts';
+import { partKeys, type BatchCounts, type CheckpointState } from './checkpoint.ts';
+
+/** A request without a usable answer, joinable with its source by id. */
+export interface InferReject {
+  id: string;
+  stage: string;
+  status: 'rejected' | 'failed';
+  code: string;
+  message: string;
+  retryable: boolean;
+  role: InferResult['role'];
+  model: string;
+  cacheKey: string;
+  meta?: InferResult['meta'];
+  /** The model's words, where it answered. */
+  evidence?: NonNullable<InferResult['error']>['raw'];
+}
+
+/** The stored results in order, line numbers from 0. */
+async function* stored(
+  artifacts: Artifacts,
+  prefix: string,
+  state: CheckpointState,
+): AsyncGenerator<{ index: number; result: InferResult }> {
+  let index = 0;
+  for (const key of partKeys(prefix, state.parts)) {
+    for await (const { value } of readJsonl(artifacts, key))
+      yield { index: index++, result: value as InferResult };
+  }
+}
+
+/** The lines whose failure another try may mend. */
+export async function retryable(
+  artifacts: Artifacts,
+  prefix: string,
+  state: CheckpointState,
+): Promise<Set<number>> {
+  const lines = new Set<number>();
+  if (state.counts.failed === 0) return lines;
+  for await (const { index, result } of stored(artifacts, prefix, state)) {
+    if (result.status === 'failed' && result.error?.retryable) lines.add(index);
+  }
+  return lines;
+}
+
+/** Joins the parts, with the later tries in their lines, to `results.jsonl`, and lists what is not `ok` in `rejects.jsonl`. */
+export async function assemble(
+  artifacts: Artifacts,
+  prefix: string,
+  state: CheckpointState,
+  retried: ReadonlyMap<number, InferResult>,
+  stage: string,
+): Promise<{ results: ArtifactRef; rejects: ArtifactRef; counts: BatchCounts }> {
+  const counts: BatchCounts = { total: 0, ok: 0, rejected: 0, failed: 0, cached: state.counts.cached };
+  async function* merged(): AsyncGenerator<InferResult> {
+    for await (const { index, result } of stored(artifacts, prefix, state))
+      yield retried.get(index) ?? result;
+  }
+  async function* all(): AsyncGenerator<InferResult> {
+    for await (const result of merged()) {
+      counts.total++;
+      counts[result.status]++;
+      yield result;
+    }
+  }
+  async function* bad(): AsyncGenerator<InferReject> {
+    if (counts.ok === counts.total) return;
+    for await (const result of merged()) if (result.status !== 'ok') yield rejectOf(result, stage);
+  }
+  const options = { tags: { keep: 'work' } };
+  const results = await writeJsonl(artifacts, `${prefix}/results.jsonl`, all(), options);
+  const rejects = await writeJsonl(artifacts, `${prefix}/rejects.jsonl`, bad(), options);
+  return { results, rejects, counts };
+}
+
+function rejectOf(result: InferResult, stage: string): InferReject {
+  const error = result.error;
+  return {
+    id: result.id,
+    stage,
+    status: result.status as InferReject['status'],
+    code: error?.code ?? 'DEFECT',
+    message: error?.message ?? '',
+    retryable: error?.retryable ?? false,
+    role: result.role,
+    model: result.model,
+    cacheKey: result.cacheKey,
+    ...(result.meta ? { meta: result.meta } : {}),
+    ...(error?.raw === undefined ? {} : { evidence: error.raw }),
+  };
+}

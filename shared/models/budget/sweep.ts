@@ -1,0 +1,135 @@
+import { isoTime, type Clock } from '#shared/determinism/clock.ts';
+import type { RecordItem, Records } from '#shared/storage/ports.ts';
+import { isError } from '#shared/task/errors.ts';
+import { ledgerPk, lapsedRow, rowOf, rowRecord, shardOf, usesOf } from '../ledger/row.ts';
+import type { LedgerRow, Registry } from '../types.ts';
+import {
+  additions,
+  amounts,
+  budgetKey,
+  budgetState,
+  GRACE_MS,
+  LEASE_LISTS,
+  LEASE_PREFIX,
+  leaseListOf,
+  lessOf,
+  sumOf,
+  TURN_PREFIX,
+  UNITS,
+  type Amounts,
+} from './item.ts';
+
+interface Source {
+  records: Records;
+  clock: Clock;
+}
+
+/** Every row of a lease. */
+export async function rowsOfLease(records: Records, jobId: string, leaseId: string): Promise<LedgerRow[]> {
+  return queryRows(records, ledgerPk(jobId, shardOf(leaseId)), `${leaseId}#`);
+}
+
+/** Every row of a partition, or those whose sort key has a prefix. */
+export async function queryRows(records: Records, pk: string, prefix?: string): Promise<LedgerRow[]> {
+  const rows: LedgerRow[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await records.query({
+      pk,
+      limit: 1000,
+      ...(prefix ? { sk: { prefix } } : {}),
+      ...(cursor ? { cursor } : {}),
+    });
+    for (const item of page.items) rows.push(rowOf(item));
+    cursor = page.cursor;
+  } while (cursor);
+  return rows;
+}
+
+/**
+ * Closes the leases of a job that lapsed more than 30 s ago: their open rows settle as `lapsed`, what the rows show as
+ * spent is folded, the rest returns. The owner's next write is then refused. Returns how many were closed.
+ */
+export async function sweepLeases(runtime: Source, registry: Registry, jobId: string): Promise<number> {
+  let closed = 0;
+  for (;;) {
+    const state = budgetState(await runtime.records.get(budgetKey(jobId)));
+    const now = runtime.clock.now();
+    const lapsed = [...state.leases].find(([, lease]) => lease.until + GRACE_MS < now);
+    if (!lapsed) return closed;
+    const [id, lease] = lapsed;
+    // Settled first: a sweep that dies here is repeated, and finds the same rows.
+    const used = await settleOpenRows(runtime, registry, jobId, id);
+    const fresh = lessOf(used, lease.folded);
+    const returned: Partial<Amounts> = {};
+    for (const unit of UNITS)
+      if (state.cap[unit] !== undefined) returned[unit] = lease.held[unit] - fresh[unit];
+    try {
+      const item = await runtime.records.update(
+        budgetKey(jobId),
+        {
+          remove: [LEASE_PREFIX + id, TURN_PREFIX + id],
+          add: { ...additions('remaining', returned), ...additions('spent', fresh) },
+        },
+        { ifVersion: state.version },
+      );
+      closed++;
+      await unlistWhenIdle(runtime.records, jobId, item);
+    } catch (error) {
+      // The owner or another sweep wrote in between: look again.
+      if (!isError(error, 'Conflict')) throw error;
+    }
+  }
+}
+
+async function settleOpenRows(
+  runtime: Source,
+  registry: Registry,
+  jobId: string,
+  id: string,
+): Promise<Amounts> {
+  const endedAt = isoTime(runtime.clock.now());
+  let used = amounts();
+  const open: LedgerRow[] = [];
+  for (const row of await rowsOfLease(runtime.records, jobId, id)) {
+    const settled =
+      row.state === 'settled'
+        ? row
+        : lapsedRow(row, registry.models.get(row.model)?.billing ?? 'token', endedAt);
+    if (settled !== row) open.push(settled);
+    used = sumOf(used, usesOf(settled));
+  }
+  for (let at = 0; at < open.length; at += 25) {
+    await runtime.records.batchPut(open.slice(at, at + 25).map((row) => rowRecord(row, '0')));
+  }
+  return used;
+}
+
+/** Takes a job without leases off the sweep's list. */
+export async function unlistWhenIdle(records: Records, jobId: string, item: RecordItem): Promise<void> {
+  if (budgetState(item).leases.size > 0 || item.g1?.pk !== leaseListOf(jobId)) return;
+  try {
+    await records.update(
+      budgetKey(jobId),
+      { g1: { pk: `IDLE#${jobId}`, sk: '-' } },
+      { ifVersion: item.version },
+    );
+  } catch (error) {
+    // A new lease was opened meanwhile: it stays listed.
+    if (!isError(error, 'Conflict')) throw error;
+  }
+}
+
+/** The jobs with open leases, for the sweep that runs every minute. */
+export async function jobsWithLeases(records: Records): Promise<string[]> {
+  const jobs: string[] = [];
+  for (const pk of LEASE_LISTS) {
+    let cursor: string | undefined;
+    do {
+      const page = await records.query({ index: 'g1', pk, limit: 1000, ...(cursor ? { cursor } : {}) });
+      for (const item of page.items) jobs.push(item.pk.slice('BUDGET#'.length));
+      cursor = page.cursor;
+    } while (cursor);
+  }
+  return jobs;
+}

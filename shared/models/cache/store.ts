@@ -1,0 +1,89 @@
+import type { Clock } from '#shared/determinism/clock.ts';
+import { readJson } from '#shared/storage/jsonl.ts';
+import type { Artifacts, Json, RecordItem, Records } from '#shared/storage/ports.ts';
+import { isError } from '#shared/task/errors.ts';
+import type { InferResult, Usage } from '../types.ts';
+
+/** Answers up to this size stay in the records; larger ones go to artifacts. */
+const MAX_RECORD_BYTES = 32 * 1024;
+const TTL_SECONDS = 30 * 86_400;
+
+/** An accepted answer without what belongs to one request: id, meta, key. */
+export type CachedAnswer = Pick<
+  InferResult,
+  'finish' | 'text' | 'reasoning' | 'output' | 'toolCalls' | 'repairs' | 'model' | 'provider' | 'tokens'
+>;
+
+export interface CacheEntry {
+  answer: CachedAnswer;
+  usage: Usage;
+  /** What it cost when it was made: what a hit saves. */
+  costMicros: number;
+}
+
+interface Source {
+  records: Records;
+  artifacts: Artifacts;
+  clock: Clock;
+}
+
+const recordKey = (key: string) => ({ pk: `CACHE#${key}`, sk: 'RESULT' });
+const artifactKey = (key: string): string => `cache/${key.slice(0, 2)}/${key}.json`;
+
+/**
+ * Answers by the key of model-inference section 6. Only validated `ok` answers are stored; the first writer wins.
+ * Entries live 30 days.
+ */
+export class AnswerCache {
+  readonly #runtime: Source;
+
+  constructor(runtime: Source) {
+    this.#runtime = runtime;
+  }
+
+  async get(key: string): Promise<CacheEntry | undefined> {
+    const item = await this.#runtime.records.get(recordKey(key));
+    return item && this.#entryOf(item, key);
+  }
+
+  /** Stores an answer and returns the one that stands: this one, or an earlier writer's. */
+  async put(key: string, entry: CacheEntry, overwrite: boolean): Promise<CacheEntry> {
+    const { records, clock } = this.#runtime;
+    const text = JSON.stringify(entry);
+    const large = text.length > MAX_RECORD_BYTES / 4 && Buffer.byteLength(text) > MAX_RECORD_BYTES;
+    if (large) entry = await this.#putBody(key, entry, text, overwrite);
+    const ttl = Math.floor(clock.now() / 1000) + TTL_SECONDS;
+    const attributes = large ? { artifact: artifactKey(key) } : { entry: entry as unknown as Json };
+    try {
+      await records.put({ ...recordKey(key), attributes, ttl }, overwrite ? {} : { ifAbsent: true });
+      return entry;
+    } catch (error) {
+      if (!isError(error, 'Conflict')) throw error;
+      const current = error.data.current as RecordItem | null;
+      return (current && (await this.#entryOf(current, key))) ?? entry;
+    }
+  }
+
+  async #putBody(key: string, entry: CacheEntry, text: string, overwrite: boolean): Promise<CacheEntry> {
+    const { artifacts } = this.#runtime;
+    try {
+      const options = { contentType: 'application/json', ...(overwrite ? {} : { ifAbsent: true }) };
+      await artifacts.put(artifactKey(key), text, options);
+      return entry;
+    } catch (error) {
+      if (!isError(error, 'Conflict')) throw error;
+      return (await readJson(artifacts, artifactKey(key))) as CacheEntry;
+    }
+  }
+
+  async #entryOf(item: RecordItem, key: string): Promise<CacheEntry | undefined> {
+    if (item.attributes.entry) return item.attributes.entry as unknown as CacheEntry;
+    try {
+      return (await readJson(this.#runtime.artifacts, artifactKey(key))) as CacheEntry;
+    } catch (error) {
+      // A lifecycle rule may have taken the body before the record: the call is then made again.
+      if (isError(error, 'NotFound')) return undefined;
+      throw error;
+    }
+  }
+}
