@@ -17,46 +17,50 @@ import { pageOf } from './page.ts';
 
 export const COVERAGE = 0.8;
 
-/** A statement of the document: a line, a row with its header, or a sentence. */
+/** A statement of the document: a line, a cell with its row and column, or a sentence. */
 interface Statement {
-  text: string;
+  /** Key of a line, row and column of a cell; empty for a sentence. */
+  head: string;
+  body: string;
+  /** Content stems of both. */
   stems: Set<string>;
+  /** Content stems of the head alone. */
+  headStems: Set<string>;
 }
 
 const statementsMemo = new Map<string, Statement[]>();
-
-const EQUAL: Record<string, string[]> = { '%': ['percent', 'percentag'] };
+const MEMO_LIMIT = 32;
 
 function stemsIn(text: string): Set<string> {
   const set = new Set(contentStems(text));
-  for (const [mark, words] of Object.entries(EQUAL))
-    if (text.includes(mark)) words.forEach((word) => set.add(word));
+  if (text.includes('%')) for (const word of ['percent', 'percentage']) set.add(stem(word));
   return set;
+}
+
+function statement(head: string, body: string): Statement {
+  const headStems = stemsIn(head);
+  return { head, body, headStems, stems: new Set([...headStems, ...stemsIn(body)]) };
 }
 
 function statementsOf(title: string | undefined, text: string): Statement[] {
   const key = `${title ?? ''}\u0000${text}`;
   let statements = statementsMemo.get(key);
   if (!statements) {
-    const page = pageOf(title, text);
-    const texts: string[] = [];
-    for (const block of page.blocks) {
-      if (block.kind === 'key-value') texts.push(block.raw);
-      else if (block.kind === 'table') {
-        for (const row of block.rows) {
-          texts.push(
-            ...row.cells
-              .slice(1)
-              .map(
-                (cell, index) =>
-                  `${block.header[0]} ${row.cells[0]} ${block.header[index + 1] ?? ''}: ${cell}`,
-              ),
-          );
-        }
-      } else texts.push(...block.sentences.map((sentence) => sentence.text));
-    }
-    statements = texts.map((statement) => ({ text: statement, stems: stemsIn(statement) }));
-    if (statementsMemo.size >= 32) statementsMemo.delete(statementsMemo.keys().next().value!);
+    statements = pageOf(title, text).blocks.flatMap((block) => {
+      if (block.kind === 'prose') return block.sentences.map((sentence) => statement('', sentence.text));
+      if (block.kind === 'key-value') {
+        const at = block.raw.length - block.value.length;
+        return [statement(block.raw.slice(0, at), block.raw.slice(at))];
+      }
+      return block.rows.flatMap((row) =>
+        row.cells
+          .slice(1)
+          .map((cell, index) =>
+            statement(`${block.header[0]} ${row.cells[0]} ${block.header[index + 1] ?? ''}`, cell),
+          ),
+      );
+    });
+    if (statementsMemo.size >= MEMO_LIMIT) statementsMemo.delete(statementsMemo.keys().next().value!);
     statementsMemo.set(key, statements);
   }
   return statements;
@@ -101,9 +105,13 @@ function candidatesOf(text: string, type: AnswerType): Candidate[] {
   }
 }
 
-/** Stretches between which a statement changes its object. */
+/** The dimension of a quantity; empty for everything else. */
+const kindOf = (candidate: Candidate): string =>
+  /^-?[\d.]+(?:e[+-]\d+)? (.*)$/.exec(candidate.key)?.[1] ?? '';
+
+/** The stretch of a text around a candidate in which it keeps its object. */
 function segmentAround(text: string, at: Candidate): string {
-  const marks = [...text.matchAll(/[;,](?!\d{3})|\s(?:and|but|while|or)\s/g)];
+  const marks = [...text.matchAll(/[;,](?!\d{3})|\)\s|\s(?:and|but|while|or)\s/g)];
   let start = 0;
   let end = text.length;
   for (const mark of marks) {
@@ -116,83 +124,106 @@ function segmentAround(text: string, at: Candidate): string {
   return text.slice(start, end);
 }
 
-const share = (wanted: string[], given: Set<string>): number =>
-  wanted.length === 0 ? 0 : wanted.filter((word) => given.has(word)).length / wanted.length;
+/** Words of one family often differ in their endings only: legislature, legislative. */
+const FAMILY_PREFIX = 6;
 
-/** Content stems of a question, without what merely asks. */
-function askedStems(question: string): string[] {
-  const words = wordsOf(question).map((word) => word.key.replace(/'s?$/, ''));
-  const content = words.filter((word) => word !== '' && !STOP_WORDS.has(word) && !ASKING_WORDS.has(word));
-  return [...new Set(content.map(stem))];
+function has(given: Set<string>, wanted: string): boolean {
+  if (given.has(wanted)) return true;
+  if (wanted.length < FAMILY_PREFIX || /\d/.test(wanted)) return false;
+  const prefix = wanted.slice(0, FAMILY_PREFIX);
+  for (const word of given) if (word.startsWith(prefix)) return true;
+  return false;
+}
+
+/** Share of wanted stems that any of the given sets holds. */
+function share(wanted: string[], ...given: Set<string>[]): number {
+  if (wanted.length === 0) return 0;
+  return wanted.filter((word) => given.some((set) => has(set, word))).length / wanted.length;
+}
+
+interface Asked {
+  /** Content stems that the evidence must hold. */
+  required: string[];
+  /** Those, and the asking words: between statements they may decide. */
+  all: string[];
+}
+
+function askedStems(question: string): Asked {
+  const words = wordsOf(question)
+    .map((word) => word.key.replace(/'s?$/, ''))
+    .filter((word) => word !== '' && !STOP_WORDS.has(word));
+  const stems = (list: string[]): string[] => [...new Set(list.map(stem))];
+  return { required: stems(words.filter((word) => !ASKING_WORDS.has(word))), all: stems(words) };
 }
 
 /** Whether a rival candidate of the statement fits the question as well as the answer does. */
 function rivalled(
-  statement: string,
+  evidence: Statement,
   answer: Candidate,
   type: AnswerType,
   question: string,
-  asked: string[],
+  asked: Asked,
 ): boolean {
-  const inQuestion = factsOf(question);
-  const named = inQuestion.words;
-  const rivals = candidatesOf(statement, type).filter((rival) => {
+  const text = evidence.body;
+  const mentioned = factsOf(question).words;
+  // "Mila Rodino" (Dear Homeland): brackets right behind the answer hold its other spelling.
+  const gloss = /^["”']?\s*\([^)]*\)/.exec(text.slice(answer.end));
+  const glossEnd = answer.end + (gloss?.[0].length ?? 0);
+  const rivals = candidatesOf(text, type).filter((rival) => {
     if (rival.key === answer.key || (rival.start < answer.end && rival.end > answer.start)) return false;
-    const text = statement.slice(rival.start, rival.end);
-    if (
-      named.includes(
-        ` ${wordsOf(text)
-          .map((word) => word.key)
-          .join(' ')} `,
-      )
-    )
-      return false;
-    // A quantity competes only with its own kind.
-    if (type === 'quantity') return rival.key.split(' ')[1] === answer.key.split(' ')[1];
-    return true;
+    if (type === 'name' && rival.start < glossEnd && rival.start >= answer.end) return false;
+    const words = wordsOf(text.slice(rival.start, rival.end)).map((word) => word.key);
+    if (mentioned.includes(` ${words.join(' ')} `)) return false;
+    // A date competes with equally fine ones, a quantity with its own kind.
+    if (type === 'date') return rival.key.length === answer.key.length;
+    return type !== 'quantity' || kindOf(rival) === kindOf(answer);
   });
   if (rivals.length === 0) return false;
-  const mine = share(asked, stemsIn(segmentAround(statement, answer)));
-  return rivals.some((rival) => share(asked, stemsIn(segmentAround(statement, rival))) >= mine);
+  const fit = (candidate: Candidate): number =>
+    share(asked.all, stemsIn(segmentAround(text, candidate)), evidence.headStems);
+  const mine = fit(answer);
+  return rivals.some((rival) => fit(rival) >= mine);
 }
 
 function correct(input: CheckInput, type: AnswerType): { ok: boolean; thought: string } {
   const asked = askedStems(input.question);
   const context = stemsIn(input.title ?? '');
-  const statements = statementsOf(input.title, input.text);
-  const pool = statements.map((statement) => ({
-    statement,
-    coverage: share(asked, new Set([...statement.stems, ...context])),
+  const given = new Set([...asked.all, ...context]);
+  const pool = statementsOf(input.title, input.text).map((candidate) => ({
+    statement: candidate,
+    // Of equal statements, the one whose key says least beyond the question is meant.
+    fit: share(asked.all, candidate.stems, context) + share([...candidate.headStems], given) / 1000,
   }));
-  const holds = (text: string): boolean =>
+  const holds = ({ head, body }: Statement): boolean =>
     type === 'list'
-      ? listItems(input.answer).every((item) => findAnswer(item, 'phrase', text))
-      : findAnswer(input.answer, type, text) !== undefined;
-  const best = pool.reduce((max, { coverage }) => Math.max(max, coverage), 0);
-  const supporting = pool.filter(
-    ({ statement, coverage }) => coverage >= COVERAGE && coverage >= best && holds(statement.text),
+      ? listItems(input.answer).every((item) => findAnswer(item, 'phrase', body))
+      : findAnswer(input.answer, type, body) !== undefined ||
+        (head !== '' && findAnswer(input.answer, type, head) !== undefined);
+  const fitting = pool.filter(
+    ({ statement: { stems } }) => share(asked.required, stems, context) >= COVERAGE,
   );
-  const evidence = supporting[0];
-  if (!evidence) return { ok: false, thought: 'No statement that fits the question holds this answer.' };
-  // Another statement that fits as well and offers another answer of the kind makes the question ambiguous.
-  const key = answerKey(input.answer, type);
-  const found = findAnswer(input.answer, type, evidence.statement.text);
+  const best = fitting.reduce((max, { fit }) => Math.max(max, fit), 0);
+  const foremost = fitting.filter(({ fit }) => fit === best).map((entry) => entry.statement);
+  const evidence = foremost.find(holds);
+  if (!evidence)
+    return { ok: false, thought: 'The statement that fits the question best does not hold this answer.' };
+  const found = findAnswer(input.answer, type, evidence.body);
   if (found && type !== 'list') {
-    const at: Candidate = { key: '', start: found.start, end: found.end };
-    const own = candidatesOf(evidence.statement.text, type).find(
-      (candidate) => candidate.start < at.end && candidate.end > at.start,
-    );
-    if (rivalled(evidence.statement.text, own ?? { ...at, key }, type, input.question, asked)) {
+    const candidates = candidatesOf(evidence.body, type);
+    const own = candidates.find((candidate) => candidate.start < found.end && candidate.end > found.start);
+    const answer = { key: own?.key ?? answerKey(input.answer, type), start: found.start, end: found.end };
+    if (rivalled(evidence, answer, type, input.question, asked)) {
       return { ok: false, thought: 'The statement offers several answers of this kind.' };
     }
   }
-  const others = pool.filter(
-    ({ statement, coverage }) =>
-      coverage >= evidence.coverage && statement !== evidence.statement && !holds(statement.text),
+  // Another statement that fits as well and offers another answer of the kind makes the question ambiguous.
+  const kinds = new Set(candidatesOf(evidence.body, type).map(kindOf));
+  const others = foremost.filter(
+    (other) =>
+      !holds(other) && candidatesOf(other.body, type).some((candidate) => kinds.has(kindOf(candidate))),
   );
-  if (others.some(({ statement }) => candidatesOf(statement.text, type).length > 0)) {
+  if (others.length > 0)
     return { ok: false, thought: 'Another statement fits the question as well and gives another answer.' };
-  }
   return { ok: true, thought: 'One statement fits the question and gives this answer alone.' };
 }
 

@@ -17,7 +17,6 @@ export interface Clause {
 }
 
 const SKIP_ADVERB = /^(?:also|first|officially|originally|later|then|subsequently|formally|finally|still)$/i;
-const PLURAL_OR_PAST_AUX = /^(?:is|was|are|were|has|had|have)$/;
 /** Words that point outside the sentence. */
 const POINTING =
   /\b(?:this|these|those|such|here|above|below|following|latter|former|he|she|they|him|them|his|her|their|we|our|us|you|your|i|my|who|whom|however|therefore|moreover|former)\b/i;
@@ -188,6 +187,20 @@ export function clausesOfPage(page: Page): Clause[] {
   return prose.flatMap((block) => clausesOf(block, page, names));
 }
 
+/** Common nouns that point back at something named earlier, unless a phrase behind them says which. */
+const POINTING_BACK =
+  /\bthe (?:\p{Ll}+ )?(?:colony|colonies|territory|territories|islands?|country|region|city|town|village|area|government|state|nation|party|king|queen|president|monarchy|company|bridge|tower|church|school|building|site|river|lake|mountain|war|treaty|project|band|team|club|book|novel|film|species|plant|animal|machine|device|system|family|couple|brothers|author|poet|painter|artist)\b(?! (?:of|in|for|between|that|where|with|called|named)\b)/u;
+
+const NAME_ONLY =
+  /^(?:the )?\p{Lu}[\p{L}\p{M}\p{N}'’.-]*(?: (?:(?:of|the|de|da|do|del|di|du|des|la|le|van|von|der|and|y|in|for) )*\p{Lu}[\p{L}\p{M}\p{N}'’.-]*)*$/u;
+
+/** Whether a reader knows whom or what a question is about: its subject is a name, or the title's subject occurs. */
+export function identified(clause: Clause, question: string, page: Page): boolean {
+  if (POINTING_BACK.test(question)) return false;
+  if (NAME_ONLY.test(clause.subject)) return true;
+  return page.subject !== undefined && question.includes(page.subject.bare);
+}
+
 /** Whether words may stand in a question: nothing points outside it, no further clause begins. */
 export function selfContained(text: string): boolean {
   return (
@@ -195,5 +208,3 @@ export function selfContained(text: string): boolean {
     !/[;:()]|\b(?:which|that|where|when|while|although|because|but|if|as well as|among others)\b/i.test(text)
   );
 }
-
-export { PLURAL_OR_PAST_AUX };

@@ -21,7 +21,7 @@ export const capitalise = (text: string): string => text.charAt(0).toUpperCase()
 
 /** `CHARLES III` and `Bajram BEGAJ` in common spelling; short abbreviations and numerals stay. */
 export function commonCase(name: string): string {
-  return name.replace(/(?<![\p{L}\p{N}])\p{Lu}[\p{Lu}'’-]{2,}(?![\p{L}\p{N}])/gu, (word) =>
+  return name.replace(/(?<![\p{L}\p{N}])\p{Lu}[\p{Lu}'’-]+(?![\p{L}\p{N}])/gu, (word) =>
     /^[IVXLC]+$/.test(word)
       ? word
       : word

@@ -1,8 +1,8 @@
-import { clausesOfPage } from './clause.ts';
+import { clausesOfPage, identified } from './clause.ts';
 import { capitalise, type Fact } from './fact.ts';
 import { dateFacts } from './families/dates.ts';
 import { definitionFacts } from './families/definitions.ts';
-import { keyValueFacts } from './families/key-value.ts';
+import { currencyOf, keyValueFacts } from './families/key-value.ts';
 import { quantityFacts } from './families/quantities.ts';
 import { relationFacts } from './families/relations.ts';
 import { tableFacts } from './families/tables.ts';
@@ -33,16 +33,21 @@ export function factsOfDocument(title: string | undefined, text: string): Fact[]
   if (facts) return facts;
   facts = [];
   const { subject } = page;
+  const currency = currencyOf(page.blocks.filter((block) => block.kind === 'key-value'));
+  const about = subject && { subject, ...(currency ? { currency } : {}) };
   for (const block of page.blocks) {
-    if (block.kind === 'key-value' && subject) facts.push(...keyValueFacts(block, subject));
+    if (block.kind === 'key-value' && about) facts.push(...keyValueFacts(block, about));
     if (block.kind === 'table') facts.push(...tableFacts(block, subject));
   }
   for (const clause of clausesOfPage(page)) {
-    facts.push(
+    const found = [
       ...dateFacts(clause),
       ...quantityFacts(clause),
       ...definitionFacts(clause, page),
       ...relationFacts(clause),
+    ];
+    facts.push(
+      ...found.filter((fact) => fact.family === 'definition' || identified(clause, fact.question, page)),
     );
   }
   const seen = new Map<string, Fact | null>();

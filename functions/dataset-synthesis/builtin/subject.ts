@@ -16,7 +16,7 @@ const LABEL =
 const ARTICLE_HEAD =
   /^(?:islands|isles|states|kingdom|union|republic|federation|emirates|netherlands|philippines|maldives|bahamas|gambia|territory|territories|ocean|sea|river|strait|channel|canal|gulf|mountains|alps|pyrenees|andes|desert|peninsula|bridge|tower|museum|cathedral|dam|tunnel|lighthouse|aqueduct|viaduct|observatory|telescope|library|university|railway|line|way|trail|war|act|treaty|code|prize|wall|gate|palace|see)$/i;
 const NO_ARTICLE =
-  /^(?:lake|mount|cape|fort|port|saint|st\.?|loch|san|santa|isle of man)\b|\b(?:college|street|road|square|park|castle|abbey|hall|house)$/i;
+  /^(?:lake|mount|cape|fort|port|saint|st\.?|loch|san|santa)\b|\b(?:college|street|road|square|park|castle|abbey|hall|house)$/i;
 /** Names whose article is theirs although the head alone would not say so. */
 const WITH_ARTICLE =
   /^(?:isle of|czech republic|dominican republic|united |british |holy see|danube|thames|severn|rhine|nile|amazon|sahara|eiffel|colosseum|parthenon|louvre|great |forth )/i;

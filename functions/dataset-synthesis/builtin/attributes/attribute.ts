@@ -16,11 +16,13 @@ export interface Attribute {
   /** Applied to every part of the value that ` ; ` or `,` separates, with the year of the whole. */
   split?: ';' | ',';
   type?: 'date' | 'list';
+  /** Names stand in capitals and are given common spelling. */
+  capitals?: boolean;
   score?: 1 | 2 | 3;
   group?: string;
 }
 
-type Options = Pick<Attribute, 'tail' | 'split' | 'type' | 'score' | 'group'>;
+type Options = Pick<Attribute, 'tail' | 'split' | 'type' | 'capitals' | 'score' | 'group'>;
 
 const named: Record<string, RegExp> = { ...PATTERN, list: /^(?<a>.+)$/ };
 

@@ -31,7 +31,7 @@ export function definitionFacts(clause: Clause, page: Page): Fact[] {
   if (unique && clause.named) {
     const description = unique[1]!
       .replace(/,.*$/, '')
-      .replace(/\s+and\s+(?:is|was|has|had|the|it|lies|stands|one of)\b.*$/, '');
+      .replace(/\s+and\s+(?:is|was|has|had|the|it|lies|stands|one of|\p{Ll}+s)\b.*$/u, '');
     // "the largest" alone compares with nothing.
     if (
       !/ (?:of|in|on|to|for|with|by|from|between)\s/.test(description) ||
@@ -43,7 +43,7 @@ export function definitionFacts(clause: Clause, page: Page): Fact[] {
   }
   const kind = KIND.exec(clause.predicate);
   if (!kind) return [];
-  const description = kind[2]!.replace(/,.*$/, '').replace(/;.*$/, '');
+  const description = kind[2]!.replace(/,.*$/, '').replace(/;.*$/u, '');
   if (description.split(' ').length < 5 || /\b(?:it|its|they|their|this|these|he|she)\b/i.test(description))
     return [];
   const field =

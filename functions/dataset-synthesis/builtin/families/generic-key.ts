@@ -17,8 +17,11 @@ const CHANGING =
   /\b(?:population|inhabitants|price|cost|fee|fees|admission|revenue|turnover|profit|employees|staff|members|membership|students|pupils|visitors|passengers|enrolment|enrollment|subscribers|users|rate|gdp|income|budget|debt|exports?|imports?|version|unemployment|inflation|rank|ranking|price|speed limit|attendance|households?|ridership|salary|wages?)\b/;
 /** Keys that describe the page rather than its subject, or ask for too much. */
 const UNFIT =
-  /\b(?:note|notes|source|sources|reference|references|see also|link|links|website|web site|url|email|e-mail|telephone|phone|fax|address|contact|copyright|licence|license|tags?|category|categories|image|photo|caption|coordinates|description|overview|summary|background|comparative|example|examples|history|etymology|updated|last|date|time|page|id|isbn|doi|opening hours|hours|step|tip|warning|nb|ps|question|answer|ingredients|method|serves|parameters|returns|usage|syntax)\b/;
+  /\b(?:note|notes|source|sources|reference|references|see also|link|links|website|web site|url|email|e-mail|telephone|phone|fax|address|contact|copyright|licence|license|tags?|category|categories|image|photo|caption|coordinates|description|overview|summary|background|comparative|example|examples|history|etymology|updated|last|date|time|page|id|isbn|doi|opening hours|hours|step|tip|warning|nb|ps|question|answer|ingredients|method|serves|parameters|returns|usage|syntax|current|issues|participation|structure|distribution|policy|status|type|types|other|others|total|male|female)\b/;
 const NOUN_KEY = /^(?:[a-z][a-z'-]+ ){0,3}[a-z][a-z'-]+$/;
+/** Plurals that are measured, not counted. */
+const MEASURED =
+  /\b(?:rates|prices|costs|fees|expenditures|expenses|revenues|emissions|reserves|resources|sales|exports|imports|earnings|losses|taxes|wages|savings|sales)$/;
 const PLURAL_LIST = /(?:s|crafts|people)$/;
 
 const lower = (key: string): string => (/^\p{Lu}{2,}|\p{Ll}\p{Lu}/u.test(key) ? key : key.toLowerCase());
@@ -31,7 +34,8 @@ function typed(bare: string): { answer: string; type: AnswerType; alias?: string
     ['money', 'quantity'],
     ['name', 'name'],
   ] as const) {
-    const groups = PATTERN[kind].exec(bare)?.groups;
+    // "7.4% of GDP" needs its second half.
+    const groups = kind === 'percent' && / of /.test(bare) ? undefined : PATTERN[kind].exec(bare)?.groups;
     if (groups?.a) return { answer: groups.a, type, ...(groups.alias ? { alias: groups.alias } : {}) };
   }
   return undefined;
@@ -100,12 +104,13 @@ export function genericFact(line: KeyValueLine, subject: Subject): Fact | undefi
         ? undefined
         : fact(`what are the ${key} of ${s}?`, items.join('; '), 'list', 1);
   }
+  if (/^(?:NA|N\/A|None|Unknown|Yes|No|TBD|Various|Varies|Unspecified)\b/i.test(value.bare)) return undefined;
   const plain = typed(value.bare);
   if (!plain) return undefined;
   const est = value.estimated ? 'estimated ' : '';
   const plural = /[^s]s$/.test(key);
   if (value.year && !value.year.includes('-')) {
-    if (plural && plain.type === 'number')
+    if (plural && plain.type === 'number' && !MEASURED.test(key))
       return fact(
         `how many ${key} did ${s} have in ${value.year}${value.estimated ? ' (estimate)' : ''}?`,
         plain.answer,
@@ -121,6 +126,7 @@ export function genericFact(line: KeyValueLine, subject: Subject): Fact | undefi
     );
   }
   if (CHANGING.test(key.toLowerCase()) || value.since) return undefined;
+  if (MEASURED.test(key)) return undefined;
   if (plural && plain.type === 'number')
     return fact(`how many ${key} does ${s} have?`, plain.answer, plain.type, 2);
   if (plural) return undefined;

@@ -8,6 +8,19 @@ import { genericFact } from './generic-key.ts';
 
 /** Facts of `Key: value` lines (family 1 of specification section 6). */
 
+/** What a line's document says beside it. */
+export interface About {
+  subject: Subject;
+  /** "leke (ALL) per US dollar", where a line states the currency that others count in. */
+  currency?: string;
+}
+
+/** The currency that a `Currency` line states for exchange rates. */
+export function currencyOf(lines: KeyValueLine[]): string | undefined {
+  const line = lines.find(({ path }) => path.length > 1 && path.at(-1)!.toLowerCase() === 'currency');
+  return line && /^(\p{L}[\p{L} ]*(?:\([A-Z]{3}\) )?per US dollar)\b/u.exec(line.value)?.[1];
+}
+
 const byKey = new Map<string, Attribute[]>();
 
 /** Attributes that match a key, found by trying all of them once a distinct key. */
@@ -41,8 +54,18 @@ function fill(question: string, slots: Record<string, string | undefined>): stri
   return complete ? text.replace(/\s+/g, ' ') : undefined;
 }
 
-const lakeName = (name: string): string =>
-  /\b(?:lake|lago|laguna|lac)\b/i.test(name) ? name : `Lake ${name}`;
+/** A lake's name with the word for it; undefined where it is not known on which side that stands. */
+function lakeName(name: string): string | undefined {
+  if (/\b(?:lakes?|lagos?|lagoa|laguna|lac|loch|lough|sea|embalse|represa|reservoir)\b/i.test(name)) {
+    return name;
+  }
+  return name.includes(' ') ? undefined : `Lake ${name}`;
+}
+
+const ARTICLED = /^(?:USA?|UK|UAE|EU|Netherlands|Philippines|Bahamas|United .*|.* (?:Republic|Islands))$/;
+
+/** A trade partner as a sentence names it. */
+const partnerName = (name: string): string => (ARTICLED.test(name) ? `the ${name}` : name);
 
 /** A year as part of the question: estimates say so where no adjective does. */
 const yearSlot = (value: Value, year: string, question: string): string =>
@@ -54,20 +77,23 @@ function ask(
   attribute: Attribute,
   value: Value,
   bare: string,
-  subject: Subject,
+  about: About,
 ): Fact | undefined {
   const match = attribute.value.exec(bare);
   const groups = match?.groups;
   if (!groups?.a) return undefined;
   const keyGroups = attribute.key.exec(key)?.groups ?? {};
   const year = value.year ?? line.keyYear;
-  const name = groups.n === undefined ? undefined : commonCase(groups.n);
+  const spelling = (text: string): string => (attribute.capitals ? commonCase(text) : text);
+  const name = groups.n === undefined ? undefined : spelling(groups.n);
   const question = fill(attribute.question, {
     ...keyGroups,
     ...groups,
     n: name,
+    partner: name === undefined ? undefined : partnerName(name),
     lake: name === undefined ? undefined : lakeName(name),
-    s: subject.name,
+    s: about.subject.name,
+    currency: about.currency,
     y: year === undefined ? undefined : yearSlot(value, year, attribute.question),
     est: value.estimated ? 'estimated ' : '',
   });
@@ -81,7 +107,7 @@ function ask(
     type = 'list';
   } else if (attribute.type) type = attribute.type;
   else if (/^\p{L}|^\./u.test(answer)) {
-    answer = commonCase(answer);
+    answer = spelling(answer);
     type = /^\p{Lu}/u.test(answer) ? 'name' : 'phrase';
   } else
     type = /^[-−]?\d[\d,.]*(?: (?:thousand|million|billion|trillion))?$/.test(answer) ? 'number' : 'quantity';
@@ -98,12 +124,12 @@ function ask(
   };
 }
 
-/** Every fact of one line about `subject`. */
-export function keyValueFacts(line: KeyValueLine, subject: Subject): Fact[] {
+/** Every fact of one line. */
+export function keyValueFacts(line: KeyValueLine, about: About): Fact[] {
   const key = line.path.join(' - ').toLowerCase();
   const attributes = attributesFor(key);
   if (attributes.length === 0) {
-    const fact = genericFact(line, subject);
+    const fact = genericFact(line, about.subject);
     return fact ? [fact] : [];
   }
   const whole = readValue(line.value);
@@ -118,7 +144,7 @@ export function keyValueFacts(line: KeyValueLine, subject: Subject): Fact[] {
           attribute,
           { ...whole, ...(own.year ? { year: own.year } : {}) },
           own.bare,
-          subject,
+          about,
         );
         if (fact) out.push(fact);
       }
@@ -133,7 +159,7 @@ export function keyValueFacts(line: KeyValueLine, subject: Subject): Fact[] {
     const bare = offices ? line.value.replace(/\s*\(\d{4}\)$/, '') : whole.bare;
     const tail = offices ? '' : whole.tail;
     if (tail !== '' && !(attribute.tail ?? /^$/).test(tail)) continue;
-    const fact = ask(line, key, attribute, whole, bare, subject);
+    const fact = ask(line, key, attribute, whole, bare, about);
     if (fact) out.push(fact);
   }
   return out;
