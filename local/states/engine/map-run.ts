@@ -163,6 +163,7 @@ export async function advance(kernel: Kernel, run: MapRun): Promise<void> {
   const reading = readings.get(run);
   if (run.status !== 'RUNNING' || run.failure || !reading) return;
   await guarded(kernel, run.frame, async () => {
+    if (stopIfExceeded(kernel, run)) return;
     while (run.live.size < run.concurrency && run.again.length > 0)
       startAgain(kernel, run, run.again.shift()!);
     while (run.live.size < run.concurrency && reading.ready.length > 0) {
@@ -179,10 +180,7 @@ export async function advance(kernel: Kernel, run: MapRun): Promise<void> {
       run.complete = true;
       kernel.touchRun(run);
     }
-    if (isExceeded(run.tolerance, failedItems(run), totalItems(run))) {
-      failRun(kernel, run, new StateFailed({ error: THRESHOLD_EXCEEDED, cause: THRESHOLD_CAUSE }));
-      return;
-    }
+    if (stopIfExceeded(kernel, run)) return;
     if (run.complete && run.live.size === 0 && run.again.length === 0) {
       readings.delete(run);
       kernel.afterCommit.push(() => conclude(kernel, run));
@@ -191,6 +189,12 @@ export async function advance(kernel: Kernel, run: MapRun): Promise<void> {
     if (!reading.done && reading.items < MAX_READ_AHEAD / 2)
       kernel.afterCommit.push(() => readAhead(kernel, run, reading));
   });
+}
+
+function stopIfExceeded(kernel: Kernel, run: MapRun): boolean {
+  if (!isExceeded(run.tolerance, failedItems(run), totalItems(run))) return false;
+  failRun(kernel, run, new StateFailed({ error: THRESHOLD_EXCEEDED, cause: THRESHOLD_CAUSE }));
+  return true;
 }
 
 export const failedItems = ({ counts }: MapRun): number => counts.failed + counts.timedOut + counts.aborted;
