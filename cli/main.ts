@@ -1,3 +1,4 @@
+import './heap.ts';
 import { EXIT } from './exit.ts';
 import { runProgram } from './program.ts';
 

@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { catalogFindings } from '#local/platform.ts';
+import { describeFindings } from '#shared/task/check-catalog.ts';
 import { runningOwner } from '../connect.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
@@ -27,11 +28,7 @@ export async function doctor(context: CommandContext, options: { network?: boole
     sqlite(),
     dataDirectory(dataDir),
     await port(settings.port.value ?? 7777, dataDir),
-    await attempt('catalog', async () => {
-      const findings = await catalogFindings();
-      if (findings.length === 0) return 'every workflow is consistent';
-      throw new Error(findings.map((f) => `${f.file}${f.pointer}: ${f.message}`).join('; '));
-    }),
+    catalogCheck(),
     credentials(),
   ];
   if (options.network) checks.push(await network(settings.endpoint.value));
@@ -67,6 +64,15 @@ export async function doctor(context: CommandContext, options: { network?: boole
     );
   }
   return failed.length === 0 ? EXIT.ok : EXIT.findings;
+}
+
+function catalogCheck(): Check {
+  const findings = catalogFindings();
+  return {
+    check: 'catalog',
+    ok: findings.length === 0,
+    detail: findings.length === 0 ? 'every workflow is consistent' : describeFindings(findings),
+  };
 }
 
 async function attempt(check: string, body: () => Promise<string>): Promise<Check> {

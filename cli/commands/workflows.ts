@@ -19,7 +19,7 @@ export function showWorkflows(
     return EXIT.ok;
   }
   const entry = workflowNamed(name);
-  const definition = definitionOf(entry) as StateTree;
+  const definition = definitionOf(entry) as unknown as StateTree;
   if (options.dot) {
     process.stdout.write(`${dotOf(name, definition)}\n`);
     return EXIT.ok;

@@ -19,7 +19,7 @@ export type { Handler } from './modules.ts';
 export { INVOKE_PAYLOAD_BYTES, STATE_PAYLOAD_BYTES } from './payload.ts';
 
 export interface TaskHostOptions {
-  catalog: readonly WorkflowEntry<never>[];
+  catalog: readonly Pick<WorkflowEntry, 'name' | 'tasks'>[];
   runtime: Runtime;
   /** Where the catalog's modules are. Default: functions/ of this checkout. */
   modulesRoot?: string;
