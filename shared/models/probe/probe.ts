@@ -1,0 +1,104 @@
+import type { Runtime } from '#shared/task/runtime.ts';
+import { loadRegistry } from '../registry.ts';
+import { requestFor } from '../role.ts';
+import { askerOf, fitting } from './ask.ts';
+import { degeneracyOf } from './degenerate.ts';
+import { isUnreachable, notProbed, unknownModel, type Report } from './report.ts';
+import { countRole, sumRole } from './roles.ts';
+
+/** What one canary call of each kind showed. */
+export interface ProbeData {
+  model: string;
+  verdict: 'ok' | 'failed' | 'unreachable';
+  /** Whether the sum came in its schema and right. */
+  schema: { ok: boolean; code?: string; repairs: string[] };
+  /** Why the counting is degenerate, if it is, or the code of its failure. */
+  counting: { ok: boolean; problem?: string };
+  latencyMs: number;
+  firstTokenMs: number | null;
+  tokens: { input: number; output: number };
+  costMicros: number;
+}
+
+const A = 17;
+const B = 25;
+
+/**
+ * Sends a canary to a model: a schema-bound sum, and counting to forty in words (model-inference section 13).
+ * Exit codes: 0 ok, 1 failed, 2 unreachable, 3 unknown.
+ */
+export async function probeModel(
+  runtime: Runtime,
+  name: string,
+): Promise<Report<ProbeData | { model: string; error: string }>> {
+  const { models } = await loadRegistry(runtime);
+  const model = models.get(name);
+  if (!model) return unknownModel(name, models.keys());
+  if (!model.enabled) return notProbed(name, `The model ${name} is disabled.`);
+  if (model.provider === 'sagemaker-async') {
+    return notProbed(
+      name,
+      `The model ${name} is asynchronous: it answers batches only and cannot be probed.`,
+    );
+  }
+  const asker = await askerOf(runtime, model);
+  try {
+    const sum = await asker.ask({
+      ...requestFor(sumRole, { a: A, b: B }, { id: 'probe:sum', model: name }),
+      params: fitting(sumRole.params, model),
+    });
+    const sumOk = sum.result.status === 'ok' && (sum.result.output as { sum: number }).sum === A + B;
+    const data: ProbeData = {
+      model: name,
+      verdict: 'failed',
+      schema: {
+        ok: sumOk,
+        ...(sum.result.error ? { code: sum.result.error.code } : {}),
+        repairs: sum.result.repairs,
+      },
+      counting: { ok: false, problem: 'not asked' },
+      latencyMs: sum.trace.latencyMs,
+      firstTokenMs: sum.trace.firstTokenMs ?? null,
+      tokens: { ...sum.result.tokens },
+      costMicros: sum.trace.costMicros,
+    };
+    if (isUnreachable(sum.result.error?.code)) {
+      data.verdict = 'unreachable';
+      return { text: textOf(data), exitCode: 2, data };
+    }
+    const { output: _free, ...request } = requestFor(
+      countRole,
+      { to: 40 },
+      { id: 'probe:count', model: name },
+    );
+    const count = await asker.ask({ ...request, params: fitting(countRole.params, model) });
+    const problem = count.result.error?.code ?? degeneracyOf(count.result.text);
+    data.counting = problem === undefined ? { ok: true } : { ok: false, problem };
+    data.latencyMs += count.trace.latencyMs;
+    data.firstTokenMs ??= count.trace.firstTokenMs ?? null;
+    data.tokens.input += count.result.tokens.input;
+    data.tokens.output += count.result.tokens.output;
+    data.costMicros += count.trace.costMicros;
+    data.verdict = isUnreachable(count.result.error?.code)
+      ? 'unreachable'
+      : sumOk && problem === undefined
+        ? 'ok'
+        : 'failed';
+    const exitCode = data.verdict === 'ok' ? 0 : data.verdict === 'failed' ? 1 : 2;
+    return { text: textOf(data), exitCode, data };
+  } finally {
+    await asker.close();
+  }
+}
+
+function textOf(data: ProbeData): string {
+  const { schema, counting } = data;
+  return [
+    `${data.model}: ${data.verdict}`,
+    `  schema      ${schema.ok ? 'ok' : `failed (${schema.code ?? 'wrong sum'})`}${schema.repairs.length > 0 ? `, repaired: ${schema.repairs.join(', ')}` : ''}`,
+    `  counting    ${counting.ok ? 'ok' : `failed (${counting.problem})`}`,
+    `  latency     ${data.latencyMs} ms${data.firstTokenMs === null ? '' : `, first token ${data.firstTokenMs} ms`}`,
+    `  tokens      ${data.tokens.input} in, ${data.tokens.output} out`,
+    `  cost        $${(data.costMicros / 1e6).toFixed(6)}`,
+  ].join('\n');
+}
