@@ -210,14 +210,12 @@ describe('the registry', () => {
 });
 
 /** Just enough of the port: one partition of overlays. */
-function recordsOf(): Records & { failing: boolean; reads: number } {
+function recordsOf(): Records & { failing: boolean } {
   const items = new Map<string, RecordItem>();
-  return {
+  const port = {
     failing: false,
-    reads: 0,
     async query() {
-      this.reads++;
-      if (this.failing) throw storageUnavailable('down');
+      if (port.failing) throw storageUnavailable('down');
       return { items: [...items.values()] };
     },
     async put(item: { pk: string }) {
@@ -225,7 +223,8 @@ function recordsOf(): Records & { failing: boolean; reads: number } {
       items.set(item.pk, stored);
       return stored;
     },
-  } as unknown as Records & { failing: boolean; reads: number };
+  };
+  return port as unknown as Records & { failing: boolean };
 }
 
 describe('loadRegistry', () => {
