@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { connect, type Connection } from './connect.ts';
+import type { Connection } from './connect.ts';
 import { makeOutput, type Output } from './output.ts';
 import { resolveSettings, type Settings } from './settings.ts';
 
@@ -31,6 +31,8 @@ export async function withConnection<T>(
   options: { work: boolean },
   body: (connection: Connection) => Promise<T>,
 ): Promise<T> {
+  // The platform is loaded only by commands that use it.
+  const { connect } = await import('./connect.ts');
   const connection = await connect(context.settings, options);
   try {
     return await body(connection);

@@ -1,8 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { cancelJob, jobOutputs, listJobs, showJob, showLogs } from './commands/job-commands.ts';
 import { contextOf, type CommandContext } from './context.ts';
 import { CliError, EXIT } from './exit.ts';
-import { resumeJob, runJob } from './jobs-flow.ts';
 
 const portNumber = (text: string): number => {
   const value = Number(text);
@@ -10,6 +8,10 @@ const portNumber = (text: string): number => {
     throw new InvalidArgumentError('Give a port, 0 to 65535.');
   return value;
 };
+
+/** Loaded with the command that needs them: `states` and `--help` answer without loading the platform. */
+const flows = () => import('./jobs-flow.ts');
+const jobCommands = () => import('./commands/job-commands.ts');
 
 const repeat = (value: string, before: string[] = []): string[] => [...before, value];
 
@@ -63,7 +65,7 @@ export function buildProgram(interrupted: AbortSignal, done: (exitCode: number) 
   command(
     'run <workflow>',
     'start a job and follow it to its end',
-    (context, workflow: string, options: never) => runJob(context, workflow, options),
+    async (context, workflow: string, options: never) => (await flows()).runJob(context, workflow, options),
   )
     .option('--input <file>', "the job's input as JSON; - reads stdin")
     .option('--set <path=value>', 'set one field of the input; repeatable', repeat)
@@ -75,32 +77,40 @@ export function buildProgram(interrupted: AbortSignal, done: (exitCode: number) 
     .option('--cancel-on-interrupt', 'Ctrl-C cancels the job')
     .option('--strict', 'exit 1 when the job ends with errors');
 
-  command('jobs', 'list jobs, newest first', (context, options: never) => listJobs(context, options))
+  command('jobs', 'list jobs, newest first', async (context, options: never) =>
+    (await jobCommands()).listJobs(context, options),
+  )
     .option('--workflow <name>')
     .option('--status <status>')
     .option('--limit <number>', 'how many (default: 25)');
 
-  command('job <id>', 'show one job', (context, id: string, options: never) => showJob(context, id, options))
+  command('job <id>', 'show one job', async (context, id: string, options: never) =>
+    (await jobCommands()).showJob(context, id, options),
+  )
     .option('--watch', 'follow it to its end')
     .option('--strict', 'exit 1 when the job ends with errors');
 
-  command('logs <id>', "show a job's events", (context, id: string, options: never) =>
-    showLogs(context, id, options),
+  command('logs <id>', "show a job's events", async (context, id: string, options: never) =>
+    (await jobCommands()).showLogs(context, id, options),
   )
     .option('--follow', 'until the job ends')
     .option('--raw', 'task logs instead of events');
 
-  command('cancel <id>', 'stop a job; it can be resumed', (context, id: string) => cancelJob(context, id));
+  command('cancel <id>', 'stop a job; it can be resumed', async (context, id: string) =>
+    (await jobCommands()).cancelJob(context, id),
+  );
 
-  command('resume <id>', 'go on with a stopped job', (context, id: string, options: never) =>
-    resumeJob(context, id, options),
+  command('resume <id>', 'go on with a stopped job', async (context, id: string, options: never) =>
+    (await flows()).resumeJob(context, id, options),
   )
     .option('--budget <usd>', 'the new cap in US dollars')
     .option('--detach', 'do not wait for the end')
     .option('--strict', 'exit 1 when the job ends with errors');
 
-  command('outputs <id>', "list a job's files, or download them", (context, id: string, options: never) =>
-    jobOutputs(context, id, options),
+  command(
+    'outputs <id>',
+    "list a job's files, or download them",
+    async (context, id: string, options: never) => (await jobCommands()).jobOutputs(context, id, options),
   )
     .option('--to <dir>', 'download into this folder; every hash is verified')
     .option('--only <glob>', 'only files whose name matches, such as data/*.jsonl');
@@ -149,7 +159,12 @@ export function buildProgram(interrupted: AbortSignal, done: (exitCode: number) 
     .action(async (args: string[]) => {
       const { statesCommand } = await import('#local/states/command.ts');
       done(
-        await statesCommand(args, { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr }),
+        await statesCommand(args, {
+          stdin: process.stdin,
+          stdout: process.stdout,
+          stderr: process.stderr,
+          signal: interrupted,
+        }),
       );
     });
 
