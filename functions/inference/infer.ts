@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { seededRng } from '#shared/determinism/rng.ts';
+import { asyncModelOf, submitBatch } from '#shared/models/batch/async/submit.ts';
 import { runBatch } from '#shared/models/batch/run.ts';
 import type { InferContext } from '#shared/models/context.ts';
 import { doorOf } from '#shared/models/door/doors.ts';
@@ -64,8 +65,18 @@ export const handler = defineTask({
   input: InferEvent,
   output: z.union([Output, Handed]),
   async run(event, ctx) {
-    const batch = async () => runBatch(doorOf(ctx.runtime), batchOf(event), await contextOf(event, ctx));
-    return event.mode === 'sync' ? batch() : withToken(event.taskToken!, ctx, batch);
+    const door = doorOf(ctx.runtime);
+    const context = await contextOf(event, ctx);
+    const input = batchOf(event);
+    if (event.mode === 'sync') return runBatch(door, input, context);
+    const token = event.taskToken!;
+    return withToken(token, ctx, async () => {
+      const model = await asyncModelOf(input.requests, context);
+      if (!model) return runBatch(door, input, context);
+      // Completions answer the token; nothing waits here.
+      await submitBatch(door, { ...input, taskToken: token }, model, context);
+      return undefined;
+    });
   },
 });
 

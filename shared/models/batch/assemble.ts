@@ -76,7 +76,8 @@ export async function assemble(
   return { results, rejects, counts };
 }
 
-function rejectOf(result: InferResult, stage: string): InferReject {
+/** The reject record of a result that is not `ok`. */
+export function rejectOf(result: InferResult, stage: string): InferReject {
   const error = result.error;
   return {
     id: result.id,

@@ -1,6 +1,6 @@
 import { isoTime, type Clock } from '#shared/determinism/clock.ts';
-import type { RecordItem, Records } from '#shared/storage/ports.ts';
-import { isError } from '#shared/task/errors.ts';
+import type { Json, RecordItem, Records } from '#shared/storage/ports.ts';
+import { budgetExhausted, isError } from '#shared/task/errors.ts';
 import { ledgerPk, lapsedRow, rowOf, rowRecord, shardOf, usesOf } from '../ledger/row.ts';
 import type { LedgerRow, Registry } from '../types.ts';
 import {
@@ -17,6 +17,7 @@ import {
   TURN_PREFIX,
   UNITS,
   type Amounts,
+  type LeaseState,
 } from './item.ts';
 
 interface Source {
@@ -57,8 +58,25 @@ export async function sweepLeases(runtime: Source, registry: Registry, jobId: st
     const now = runtime.clock.now();
     const lapsed = [...state.leases].find(([, lease]) => lease.until + GRACE_MS < now);
     if (!lapsed) return closed;
-    const [id, lease] = lapsed;
-    // Settled first: a sweep that dies here is repeated, and finds the same rows.
+    if (await closeLease(runtime, registry, jobId, lapsed[0])) closed++;
+  }
+}
+
+/**
+ * Ends a lease from its ledger rows: open ones settle as `lapsed`, what the rows show as spent is folded, the rest
+ * returns. False where there is no such lease. Repeating it is harmless.
+ */
+export async function closeLease(
+  runtime: Source,
+  registry: Registry,
+  jobId: string,
+  id: string,
+): Promise<boolean> {
+  for (;;) {
+    const state = budgetState(await runtime.records.get(budgetKey(jobId)));
+    const lease = state.leases.get(id);
+    if (!lease) return false;
+    // Settled first: one that dies here is repeated, and finds the same rows.
     const used = await settleOpenRows(runtime, registry, jobId, id);
     const fresh = lessOf(used, lease.folded);
     const returned: Partial<Amounts> = {};
@@ -73,10 +91,57 @@ export async function sweepLeases(runtime: Source, registry: Registry, jobId: st
         },
         { ifVersion: state.version },
       );
-      closed++;
       await unlistWhenIdle(runtime.records, jobId, item);
+      return true;
     } catch (error) {
       // The owner or another sweep wrote in between: look again.
+      if (!isError(error, 'Conflict')) throw error;
+    }
+  }
+}
+
+/**
+ * Holds money under a lease of no process, such as a batch's at an asynchronous endpoint: until `until`, or until it is
+ * closed. Holding again adds. @throws BudgetExhausted where the budget has not enough.
+ */
+export async function holdLease(
+  runtime: Source,
+  jobId: string,
+  lease: { id: string; more: Amounts; until: number },
+): Promise<void> {
+  for (;;) {
+    const state = budgetState(await runtime.records.get(budgetKey(jobId)));
+    const before = state.leases.get(lease.id) ?? { until: 0, held: amounts(), folded: amounts() };
+    const held = amounts();
+    const taken: Partial<Amounts> = {};
+    if (state.closed || runtime.clock.now() >= (state.secondsUntil ?? Infinity)) {
+      throw budgetExhausted(
+        `The budget of ${jobId} is closed: ${state.closed ?? 'its seconds are used up'}.`,
+      );
+    }
+    for (const unit of UNITS) {
+      if (state.cap[unit] === undefined) continue;
+      if (state.remaining[unit] < lease.more[unit]) {
+        throw budgetExhausted(
+          `The budget of ${jobId} has ${state.remaining[unit]} ${unit} left; the batch may need ${lease.more[unit]}.`,
+        );
+      }
+      held[unit] = before.held[unit] + lease.more[unit];
+      taken[unit] = -lease.more[unit];
+    }
+    const next: LeaseState = { ...before, held, until: Math.max(before.until, lease.until) };
+    try {
+      await runtime.records.update(
+        budgetKey(jobId),
+        {
+          set: { [LEASE_PREFIX + lease.id]: next as unknown as Json },
+          add: additions('remaining', taken),
+          g1: { pk: leaseListOf(jobId), sk: jobId },
+        },
+        state.version === 0 ? { ifAbsent: true } : { ifVersion: state.version },
+      );
+      return;
+    } catch (error) {
       if (!isError(error, 'Conflict')) throw error;
     }
   }

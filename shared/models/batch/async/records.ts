@@ -1,0 +1,173 @@
+import { isoTime } from '#shared/determinism/clock.ts';
+import { sha256Hex } from '#shared/determinism/hash.ts';
+import { readJson } from '#shared/storage/jsonl.ts';
+import type { ArtifactRef, Json, RecordItem, RecordPut } from '#shared/storage/ports.ts';
+import type { Runtime } from '#shared/task/runtime.ts';
+import type { InferRequest, InferResult, LedgerRow } from '../../types.ts';
+import type { BatchOutput } from '../checkpoint.ts';
+
+/** Records of batches that wait for an asynchronous endpoint (model-inference section 4). */
+
+export interface AsyncBatch {
+  batchId: string;
+  jobId: string;
+  workflow: string;
+  stage: string;
+  prefix: string;
+  model: string;
+  requests: ArtifactRef;
+  taskToken: string;
+  total: number;
+  /** All lines are known: the batch may end. */
+  filled: boolean;
+  output?: BatchOutput;
+}
+
+export interface AsyncCall {
+  attemptId: string;
+  batchId: string;
+  line: number;
+  ordinal: number;
+  state: 'SUBMITTING' | 'WAITING' | 'DONE' | 'EXPIRED';
+  outputKey: string;
+  failureKey: string;
+  outputBucket?: string;
+  failureBucket?: string;
+  submittedAt: number;
+  expiresAt: number;
+  /** Times the sweep has looked for its output. */
+  checks: number;
+  row: LedgerRow;
+  /** The original request; in an artifact where it is large. */
+  request: InferRequest | { artifact: string };
+  /** What this attempt was sent, when it is a re-ask. */
+  reask: boolean;
+}
+
+const MAX_INLINE_BYTES = 100_000;
+const FIRST_CHECK_MS = 120_000;
+const LAST_CHECK_MS = 900_000;
+
+/** Live calls by when the sweep should look at them, and live batches by their last heartbeat. */
+export const DUE_CALLS = 'ASYNC#DUE';
+export const LIVE_BATCHES = 'BATCH#LIVE';
+const ENDED = 'BATCH#ENDED';
+
+export const batchIdOf = (batch: { jobId: string; prefix: string; requests: ArtifactRef }): string =>
+  sha256Hex(`${batch.jobId}\n${batch.prefix}\n${batch.requests.key}\n${batch.requests.sha256}`).slice(0, 32);
+
+/** The same line and ordinal always has the same id, so no race submits it twice. */
+export const attemptIdOf = (batchId: string, line: number, ordinal: number): string =>
+  sha256Hex(`${batchId}\n${line}\n${ordinal}`).slice(0, 32);
+
+export const batchKey = (batchId: string) => ({ pk: `BATCH#${batchId}`, sk: 'META' });
+export const callKey = (attemptId: string) => ({ pk: `ASYNC#${attemptId}`, sk: 'CALL' });
+export const aliasKey = (objectKey: string) => ({ pk: `ASYNC#${sha256Hex(objectKey)}`, sk: 'ALIAS' });
+const lineSk = (line: number): string => `LINE#${String(line).padStart(7, '0')}`;
+
+export const callOf = (item: RecordItem): AsyncCall => item.attributes.call as unknown as AsyncCall;
+export const batchOf = (item: RecordItem): AsyncBatch => item.attributes.batch as unknown as AsyncBatch;
+export const outstandingOf = (item: RecordItem): number => Number(item.attributes.outstanding ?? 0);
+
+/** When the sweep looks at a call next: 2 minutes after submission, then at doubling intervals up to 15 minutes. */
+export function dueAt(call: AsyncCall): number {
+  let at = call.submittedAt + FIRST_CHECK_MS;
+  for (let k = 0, step = FIRST_CHECK_MS; k < call.checks; k++, step = Math.min(step * 2, LAST_CHECK_MS))
+    at += step;
+  return Math.min(at, Math.max(call.expiresAt, call.submittedAt + FIRST_CHECK_MS));
+}
+
+/** A call's record; listed for the sweep while it is live. */
+export function callRecord(call: AsyncCall): RecordPut {
+  const live = call.state === 'SUBMITTING' || call.state === 'WAITING';
+  return {
+    ...callKey(call.attemptId),
+    attributes: { call: call as unknown as Json },
+    ttl: Math.floor(call.expiresAt / 1000) + 30 * 86_400,
+    ...(live ? { g1: { pk: DUE_CALLS, sk: `${isoTime(dueAt(call))}#${call.attemptId}` } } : {}),
+  };
+}
+
+export const heartbeatIndex = (batchId: string, at: number) => ({
+  pk: LIVE_BATCHES,
+  sk: `${isoTime(at)}#${batchId}`,
+});
+export const endedIndex = (batchId: string) => ({ pk: ENDED, sk: batchId });
+
+/** A request as a call keeps it. */
+export async function keptRequest(
+  runtime: Runtime,
+  batch: AsyncBatch,
+  line: number,
+  request: InferRequest,
+): Promise<AsyncCall['request']> {
+  const text = JSON.stringify(request);
+  if (Buffer.byteLength(text) <= MAX_INLINE_BYTES) return request;
+  const key = `jobs/${batch.jobId}/async/requests/${batch.batchId}-${line}.json`;
+  await runtime.artifacts.put(key, text, { contentType: 'application/json', tags: { keep: 'work' } });
+  return { artifact: key };
+}
+
+export async function requestOf(runtime: Runtime, call: AsyncCall): Promise<InferRequest> {
+  if (!('artifact' in call.request)) return call.request;
+  return (await readJson(runtime.artifacts, call.request.artifact)) as InferRequest;
+}
+
+/** A finished line of a batch. */
+export interface AsyncLine {
+  line: number;
+  cached: boolean;
+  result: InferResult | { artifact: string };
+}
+
+/** Stores a line's result once; false where it has one. */
+export async function putLine(
+  runtime: Runtime,
+  batch: AsyncBatch,
+  line: number,
+  result: InferResult,
+  cached: boolean,
+): Promise<void> {
+  const text = JSON.stringify(result);
+  let kept: AsyncLine['result'] = result;
+  if (Buffer.byteLength(text) > MAX_INLINE_BYTES) {
+    kept = { artifact: `jobs/${batch.jobId}/async/results/${batch.batchId}-${line}.json` };
+    await runtime.artifacts.put(kept.artifact, text, {
+      contentType: 'application/json',
+      tags: { keep: 'work' },
+    });
+  }
+  const attributes = { line, cached, result: kept } as unknown as Record<string, Json>;
+  await runtime.records.put({ pk: batchKey(batch.batchId).pk, sk: lineSk(line), attributes });
+}
+
+export async function hasLine(runtime: Runtime, batchId: string, line: number): Promise<boolean> {
+  return (await runtime.records.get({ pk: batchKey(batchId).pk, sk: lineSk(line) })) !== undefined;
+}
+
+/** The lines of a batch in order. */
+export async function* linesOf(
+  runtime: Runtime,
+  batchId: string,
+): AsyncGenerator<{ cached: boolean; result: InferResult }> {
+  let cursor: string | undefined;
+  do {
+    const page = await runtime.records.query({
+      pk: batchKey(batchId).pk,
+      sk: { prefix: 'LINE#' },
+      limit: 1000,
+      ...(cursor ? { cursor } : {}),
+    });
+    for (const item of page.items) {
+      const { cached, result } = item.attributes as unknown as AsyncLine;
+      yield {
+        cached,
+        result:
+          'artifact' in result
+            ? ((await readJson(runtime.artifacts, result.artifact)) as InferResult)
+            : result,
+      };
+    }
+    cursor = page.cursor;
+  } while (cursor);
+}

@@ -1,0 +1,75 @@
+import { isoTime } from '#shared/determinism/clock.ts';
+import type { RecordItem } from '#shared/storage/ports.ts';
+import { isError } from '#shared/task/errors.ts';
+import type { Door } from '../../door/door.ts';
+import { completeCall, type CompletionContext } from './complete.ts';
+import { batchOf, callKey, callOf, callRecord, DUE_CALLS, heartbeatIndex, LIVE_BATCHES } from './records.ts';
+
+const HEARTBEAT_MS = 300_000;
+
+/**
+ * What runs every minute for asynchronous calls: looks for outputs whose notification was lost, ends what expired,
+ * and keeps the tokens of live batches alive. Returns how many calls it found to be over.
+ */
+export async function sweepAsync(door: Door, base: CompletionContext): Promise<number> {
+  const { runtime } = base;
+  const { records, clock } = runtime;
+  const now = clock.now();
+  let over = 0;
+  for await (const item of listed(base, DUE_CALLS, now)) {
+    const call = callOf(item);
+    if (await completeCall(door, call.attemptId, base)) {
+      over++;
+      door.metrics.add(
+        { workflow: call.row.workflow, model: call.row.model, provider: call.row.provider },
+        'AsyncSwept',
+      );
+      continue;
+    }
+    const current = await records.get(callKey(call.attemptId));
+    if (!current) continue;
+    await records
+      .put(callRecord({ ...callOf(current), checks: call.checks + 1 }), { ifVersion: current.version })
+      .catch(ignoreConflict);
+  }
+  for await (const item of listed(base, LIVE_BATCHES, now - HEARTBEAT_MS)) {
+    const { batchId, taskToken } = batchOf(item);
+    try {
+      await runtime.workflows.sendTaskHeartbeat(taskToken);
+    } catch (error) {
+      // Nobody waits any more; the answers are still worth caching, so the batch goes on.
+      if (!isError(error, 'Conflict') && !isError(error, 'InvalidInput')) throw error;
+    }
+    await records
+      .update({ pk: item.pk, sk: item.sk }, { g1: heartbeatIndex(batchId, now) }, { ifVersion: item.version })
+      .catch(ignoreConflict);
+  }
+  door.metrics.flush(runtime);
+  return over;
+}
+
+function ignoreConflict(error: unknown): void {
+  if (!isError(error, 'Conflict')) throw error;
+}
+
+/** What an index lists up to a time. All of it is read before any of it is changed. */
+async function* listed(
+  { runtime }: CompletionContext,
+  pk: string,
+  until: number,
+): AsyncGenerator<RecordItem> {
+  const items: RecordItem[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await runtime.records.query({
+      index: 'g1',
+      pk,
+      sk: { op: '<=', value: `${isoTime(until)}#~` },
+      limit: 1000,
+      ...(cursor ? { cursor } : {}),
+    });
+    items.push(...page.items);
+    cursor = page.cursor;
+  } while (cursor);
+  yield* items;
+}
