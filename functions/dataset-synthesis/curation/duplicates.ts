@@ -9,6 +9,8 @@ import type { RejectCode, SynthesisInput } from '../records.ts';
 /** Bands and rows: P(candidate) = 1 - (1 - s^4)^32, 0.873 at s = 0.5, above 0.9999 at 0.8. */
 export const PAIR_BANDS = 32;
 export const PAIR_ROWS = 4;
+/** Refused candidates remembered, to be compared once; more are compared again. */
+const MAX_REFUSED = 4_000_000;
 /** Units of the character grams of a normalised question. */
 const GRAM = 5;
 
@@ -96,6 +98,7 @@ const containsWords = (long: string, short: string): boolean => ` ${long} `.incl
  * with different anchors are about different things and never meet.
  */
 export function anchorsOf(question: string): string[] {
+  if (!/[\p{Lu}\p{Nd}]/u.test(question)) return [];
   const anchors = new Set<string>();
   for (const [index, token] of question.trim().split(/\s+/u).entries()) {
     const capital = /\p{Lu}/u.test(index === 0 ? token.replace(/^[^\p{L}\p{N}]*\p{L}/u, '') : token);
@@ -139,27 +142,58 @@ export function nearDuplicates(
   const signatures = texts.map((text) => minhash(charGramHashes(text, GRAM)));
   /** Pairs that met in an earlier band and were no duplicates. */
   const refused = new Set<number>();
+  const meet = (a: number, b: number): void => {
+    if (roots.find(a) === roots.find(b)) return;
+    const pair = a * texts.length + b;
+    if (refused.has(pair)) return;
+    if (areAlike(texts[a]!, texts[b]!, threshold)) roots.union(a, b);
+    else if (refused.size < MAX_REFUSED) refused.add(pair);
+  };
+  // One hash table a band, chained through `next`: a Map of arrays would take most of the time.
+  let slots = 16;
+  while (slots < texts.length * 2) slots *= 2;
+  const heads = new Int32Array(slots);
+  const next = new Int32Array(texts.length);
+  const keys = new Float64Array(texts.length);
   for (let band = 0; band < PAIR_BANDS; band++) {
-    const buckets = new Map<number, number[]>();
+    heads.fill(-1);
     for (let i = 0; i < texts.length; i++) {
       const signature = signatures[i];
       if (!signature) continue;
       const key = bandKey(signature, band, PAIR_ROWS);
-      const bucket = buckets.get(key);
-      if (!bucket) {
-        buckets.set(key, [i]);
-        continue;
+      const slot = (key >>> 0) & (slots - 1);
+      for (let other = heads[slot]!; other >= 0; other = next[other]!) {
+        if (keys[other] === key) meet(other, i);
       }
-      for (const other of bucket) {
-        if (roots.find(other) === roots.find(i)) continue;
-        const pair = other * texts.length + i;
-        if (refused.has(pair)) continue;
-        if (jaccard(charGrams(texts[other]!, GRAM), charGrams(texts[i]!, GRAM)) >= threshold)
-          roots.union(other, i);
-        else if (refused.size < 4_000_000) refused.add(pair);
-      }
-      bucket.push(i);
+      keys[i] = key;
+      next[i] = heads[slot]!;
+      heads[slot] = i;
     }
   }
   return { roots, similarity };
+}
+
+/** How far the similarity of gram hashes may be off by collisions, generously. */
+const HASH_ERROR = 0.02;
+
+/** Whether two texts' exact Jaccard similarity reaches the threshold; by hashes where they leave no doubt. */
+function areAlike(a: string, b: string, threshold: number): boolean {
+  const rough = hashedJaccard(charGramHashes(a, GRAM).sort(), charGramHashes(b, GRAM).sort());
+  if (Math.abs(rough - threshold) > HASH_ERROR) return rough > threshold;
+  return jaccard(charGrams(a, GRAM), charGrams(b, GRAM)) >= threshold;
+}
+
+/** Jaccard similarity of two sorted lists, as sets. */
+function hashedJaccard(a: Uint32Array, b: Uint32Array): number {
+  let shared = 0;
+  let all = 0;
+  for (let i = 0, j = 0; i < a.length || j < b.length; all++) {
+    const x = i < a.length ? a[i]! : Infinity;
+    const y = j < b.length ? b[j]! : Infinity;
+    const low = Math.min(x, y);
+    if (x === y) shared++;
+    while (a[i] === low) i++;
+    while (b[j] === low) j++;
+  }
+  return all === 0 ? 1 : shared / all;
 }
