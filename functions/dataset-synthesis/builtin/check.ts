@@ -72,6 +72,9 @@ interface Candidate {
   end: number;
 }
 
+const NAMES =
+  /\p{Lu}[\p{L}\p{M}'’.-]*(?:[ -](?:(?:of|de|da|del|the|van|von|la|le) )*\p{Lu}[\p{L}\p{M}'’.-]*)*/gu;
+
 /** Everything in a statement that could be an answer of the given type. */
 function candidatesOf(text: string, type: AnswerType): Candidate[] {
   const facts = factsOf(text);
@@ -91,15 +94,9 @@ function candidatesOf(text: string, type: AnswerType): Candidate[] {
         }));
     }
     case 'name':
-      return [
-        ...text.matchAll(
-          /\p{Lu}[\p{L}\p{M}'’.-]*(?:[ -](?:(?:of|de|da|del|the|van|von|la|le) )*\p{Lu}[\p{L}\p{M}'’.-]*)*/gu,
-        ),
-      ].map((match) => ({
-        key: fold(match[0]),
-        start: match.index,
-        end: match.index + match[0].length,
-      }));
+      return [...text.matchAll(NAMES)]
+        .map((match) => ({ key: fold(match[0]), start: match.index, end: match.index + match[0].length }))
+        .filter(({ key }) => !STOP_WORDS.has(key));
     default:
       return [];
   }

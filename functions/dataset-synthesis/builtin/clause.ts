@@ -19,7 +19,7 @@ export interface Clause {
 const SKIP_ADVERB = /^(?:also|first|officially|originally|later|then|subsequently|formally|finally|still)$/i;
 /** Words that point outside the sentence. */
 const POINTING =
-  /\b(?:this|these|those|such|here|above|below|following|latter|former|he|she|they|him|them|his|her|their|we|our|us|you|your|i|my|who|whom|however|therefore|moreover|former)\b/i;
+  /\b(?:this|these|those|such|here|above|below|following|latter|former|he|she|it|they|him|them|his|her|their|we|our|us|you|your|i|my|who|whom|however|therefore|moreover|former)\b/i;
 
 const words = (tokens: Token[]): Token[] => tokens.filter((token) => token.pos !== 'PUNCT');
 
@@ -189,7 +189,7 @@ export function clausesOfPage(page: Page): Clause[] {
 
 /** Common nouns that point back at something named earlier, unless a phrase behind them says which. */
 const POINTING_BACK =
-  /\bthe (?:\p{Ll}+ )?(?:colony|colonies|territory|territories|islands?|country|region|city|town|village|area|government|state|nation|party|king|queen|president|monarchy|company|bridge|tower|church|school|building|site|river|lake|mountain|war|treaty|project|band|team|club|book|novel|film|species|plant|animal|machine|device|system|family|couple|brothers|author|poet|painter|artist)\b(?! (?:of|in|for|between|that|where|with|called|named)\b)/u;
+  /\bthe (?:\p{Ll}+ )?(?:colony|colonies|territory|territories|islands?|country|region|city|town|village|area|government|state|nation|party|king|queen|president|monarchy|company|bridge|canal|tunnel|tower|church|school|building|site|river|lake|mountain|war|treaty|project|band|team|club|book|novel|film|species|plant|animal|machine|device|system|family|couple|brothers|author|poet|painter|artist)\b(?! (?:of|in|for|between|that|where|with|called|named)\b)/u;
 
 const NAME_ONLY =
   /^(?:the )?\p{Lu}[\p{L}\p{M}\p{N}'’.-]*(?: (?:(?:of|the|de|da|do|del|di|du|des|la|le|van|von|der|and|y|in|for) )*\p{Lu}[\p{L}\p{M}\p{N}'’.-]*)*$/u;

@@ -150,7 +150,7 @@ function read(title: string, text: string): Page {
   const top = /^#\s+(.+)$/m.exec(text)?.[1] ?? '';
   return {
     title: title || top,
-    subject: subjectOf(title || top),
+    subject: subjectOf(title || top, text),
     blocks,
     lines: filled,
     keyValueShare: filled.length === 0 ? 0 : keyValues / filled.length,

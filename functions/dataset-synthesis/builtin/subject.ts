@@ -10,11 +10,11 @@ export interface Subject {
 }
 
 const LABEL =
-  /^(?:(?:town|city|country|village|company|school|species|element|product|data|key|basic|quick|river|mountain|building|museum|planet|state|island|at a glance)\s+)*(?:profile|facts?|fact sheet|data ?sheet|factfile|overview|summary|reference|glance|information|statistics|introduction|about)$/i;
+  /^(?:[\p{L}-]+ ){0,3}(?:profile|facts?|fact ?sheet|data ?sheet|factfile|overview|summary|reference|glance|information|statistics|introduction|about)$/iu;
 
 /** Last words that take an article: plural and descriptive names. */
 const ARTICLE_HEAD =
-  /^(?:islands|isles|states|kingdom|union|republic|federation|emirates|netherlands|philippines|maldives|bahamas|gambia|territory|territories|ocean|sea|river|strait|channel|canal|gulf|mountains|alps|pyrenees|andes|desert|peninsula|bridge|tower|museum|cathedral|dam|tunnel|lighthouse|aqueduct|viaduct|observatory|telescope|library|university|railway|line|way|trail|war|act|treaty|code|prize|wall|gate|palace|see)$/i;
+  /^(?:islands|isles|states|kingdom|union|republic|federation|emirates|netherlands|philippines|maldives|bahamas|gambia|territory|territories|ocean|sea|river|strait|channel|canal|gulf|mountains|alps|pyrenees|andes|desert|peninsula|bridge|tower|museum|cathedral|dam|tunnel|lighthouse|aqueduct|viaduct|observatory|telescope|library|university|railway|line|way|trail|war|act|treaty|code|prize|conference|congress|olympics|games|declaration|euro|wall|gate|palace|see)$/i;
 const NO_ARTICLE =
   /^(?:lake|mount|cape|fort|port|saint|st\.?|loch|san|santa)\b|\b(?:college|street|road|square|park|castle|abbey|hall|house)$/i;
 /** Names whose article is theirs although the head alone would not say so. */
@@ -26,9 +26,9 @@ const COMMON_HEAD =
 
 /**
  * The subject a title names, else undefined: `Albania: Geography` and `Country profile: Albania` are about Albania. How-to titles,
- * codes and cut-off titles name none.
+ * codes and cut-off titles name none. A name takes an article where its kind or the text does.
  */
-export function subjectOf(title: string): Subject | undefined {
+export function subjectOf(title: string, body = ''): Subject | undefined {
   let text = title
     .replace(/\s*\([^)]*\)\s*/g, ' ')
     .replace(/\s+/g, ' ')
@@ -69,7 +69,7 @@ export function subjectOf(title: string): Subject | undefined {
       (bare.includes(' ') && ARTICLE_HEAD.test(head)) ||
       /^(?:netherlands|philippines|maldives|bahamas|gambia)$/i.test(bare));
   return {
-    name: the || article ? `the ${bare}` : bare,
+    name: the || article || (!NO_ARTICLE.test(bare) && body.includes(`he ${bare} `)) ? `the ${bare}` : bare,
     bare,
     head: COMMON_HEAD.test(head) && bare.includes(' ') ? head.toLowerCase() : undefined,
   };

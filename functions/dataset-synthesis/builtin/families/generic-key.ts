@@ -18,13 +18,21 @@ const CHANGING =
 /** Keys that describe the page rather than its subject, or ask for too much. */
 const UNFIT =
   /\b(?:note|notes|source|sources|reference|references|see also|link|links|website|web site|url|email|e-mail|telephone|phone|fax|address|contact|copyright|licence|license|tags?|category|categories|image|photo|caption|coordinates|description|overview|summary|background|comparative|example|examples|history|etymology|updated|last|date|time|page|id|isbn|doi|opening hours|hours|step|tip|warning|nb|ps|question|answer|ingredients|method|serves|parameters|returns|usage|syntax|current|issues|participation|structure|distribution|policy|status|type|types|other|others|total|male|female)\b/;
-const NOUN_KEY = /^(?:[a-z][a-z'-]+ ){0,3}[a-z][a-z'-]+$/;
+const NOUN_KEY =
+  /^(?:[a-z][a-z'-]+ ){0,3}(?!(?:of|by|in|on|at|to|for|from|since|after|held|begun)$)[a-z][a-z'-]+$/;
 /** Plurals that are measured, not counted. */
 const MEASURED =
   /\b(?:rates|prices|costs|fees|expenditures|expenses|revenues|emissions|reserves|resources|sales|exports|imports|earnings|losses|taxes|wages|savings|sales)$/;
 const PLURAL_LIST = /(?:s|crafts|people)$/;
 
-const lower = (key: string): string => (/^\p{Lu}{2,}|\p{Ll}\p{Lu}/u.test(key) ? key : key.toLowerCase());
+const PROPER =
+  /^(?:Tibetan|Nepali|Latin|French|German|English|Spanish|Italian|Portuguese|Dutch|Greek|Chinese|Japanese|Russian|Arabic|Scottish|Welsh|Irish|American|British|European|African|Asian|Olympic|Nobel|World|Roman|Celtic)\b/;
+
+/** A key inside a sentence: only an ordinary first word loses its capital. */
+const lower = (key: string): string =>
+  /^\p{Lu}{2,}|^\S*\p{Ll}\p{Lu}/u.test(key) || PROPER.test(key)
+    ? key
+    : key.charAt(0).toLowerCase() + key.slice(1);
 
 function typed(bare: string): { answer: string; type: AnswerType; alias?: string } | undefined {
   for (const [kind, type] of [
@@ -40,6 +48,9 @@ function typed(bare: string): { answer: string; type: AnswerType; alias?: string
   }
   return undefined;
 }
+
+/** Where a thing lies. */
+const PLACES = /^(?:country|county|state|province|region|district|city|continent|river|sea|ocean)$/;
 
 const YEAR = /^(?:1[0-9]|20)\d{2}$/;
 const FULL_DATE =
@@ -85,7 +96,8 @@ export function genericFact(line: KeyValueLine, subject: Subject): Fact | undefi
   const by = /^(\w+(?:ed|ten|wn|ilt)) by$/.exec(key);
   const person = PATTERN.name.exec(value.bare)?.groups;
   if (by && person?.a) return fact(`by whom was ${s} ${by[1]}?`, person.a, 'name', 3);
-  if (MAKER.test(key)) return person?.a ? fact(`who is the ${key} of ${s}?`, person.a, 'name', 3) : undefined;
+  if (MAKER.test(key))
+    return person?.a ? fact(`who was the ${key} of ${s}?`, person.a, 'name', 3) : undefined;
   if (OFFICE.test(key)) {
     if (!person?.a || !value.since) return undefined;
     return fact(
@@ -96,6 +108,10 @@ export function genericFact(line: KeyValueLine, subject: Subject): Fact | undefi
     );
   }
   if (!NOUN_KEY.test(key.toLowerCase()) || key.split(' ').length > 4) return undefined;
+  if (person?.a && !value.year && PLACES.test(key)) {
+    if (/^(?:river|sea|ocean)$/.test(key)) return fact(`on which ${key} does ${s} lie?`, person.a, 'name', 2);
+    return fact(`in which ${key} is ${s}?`, person.a, 'name', 1);
+  }
   const items = plainList(value.bare);
   if (items && PLURAL_LIST.test(key)) {
     return value.year
@@ -125,6 +141,8 @@ export function genericFact(line: KeyValueLine, subject: Subject): Fact | undefi
       plain.alias,
     );
   }
+  // A bare year under a noun tells when something was, and the noun alone does not say what.
+  if (YEAR.test(value.bare)) return undefined;
   if (CHANGING.test(key.toLowerCase()) || value.since) return undefined;
   if (MEASURED.test(key)) return undefined;
   if (plural && plain.type === 'number')

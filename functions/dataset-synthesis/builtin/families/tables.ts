@@ -58,13 +58,20 @@ export function tableFacts(table: Table, subject: Subject | undefined): Fact[] {
       const quantity = PATTERN.quantity.test(cell) || PATTERN.percent.test(cell) || PATTERN.money.test(cell);
       const atYear = year ? ` in ${year[2]}` : '';
       const inUnit = unit && number ? `, in ${unit[2]}` : '';
+      const maker =
+        /^(?:author|discoverer|inventor|designer|architect|composer|founder|painter|developer|creator|engineer)$/.test(
+          key,
+        );
       let question: string;
       let answerType: Fact['answerType'];
       if (participle && /^(?:1\d|20)\d{2}$/.test(cell)) {
         question = `in what year was ${thing}${place} ${key}?`;
         answerType = 'date';
       } else if (participle) continue;
-      else if (number || quantity || name || (code && /^\S+$/.test(cell))) {
+      else if (maker && name) {
+        question = `who was the ${key} of ${thing}${place}?`;
+        answerType = 'name';
+      } else if (number || quantity || name || (code && /^\S+$/.test(cell))) {
         question = `what ${atYear ? 'was' : 'is'} the ${HEADINGS[key] ?? key} of ${thing}${place}${inUnit}${atYear}?`;
         answerType = number ? 'number' : quantity ? 'quantity' : name ? 'name' : 'expression';
         if (number && /^(?:1[5-9]|20)\d{2}$/.test(cell) && /\b(?:year|date)\b/.test(key)) answerType = 'date';
