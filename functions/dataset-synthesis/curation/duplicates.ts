@@ -138,7 +138,7 @@ export function nearDuplicates(
 ): { roots: UnionFind; similarity: (a: number, b: number) => number } {
   const roots = new UnionFind(texts.length);
   const similarity = (a: number, b: number): number =>
-    Math.round(jaccard(charGrams(texts[a]!, GRAM), charGrams(texts[b]!, GRAM)) * 1e4) / 1e4;
+    Math.round(roughJaccard(texts[a]!, texts[b]!) * 1e4) / 1e4;
   const signatures = texts.map((text) => minhash(charGramHashes(text, GRAM)));
   /** Pairs that met in an earlier band and were no duplicates. */
   const refused = new Set<number>();
@@ -178,13 +178,15 @@ const HASH_ERROR = 0.02;
 
 /** Whether two texts' exact Jaccard similarity reaches the threshold; by hashes where they leave no doubt. */
 function areAlike(a: string, b: string, threshold: number): boolean {
-  const rough = hashedJaccard(charGramHashes(a, GRAM).sort(), charGramHashes(b, GRAM).sort());
+  const rough = roughJaccard(a, b);
   if (Math.abs(rough - threshold) > HASH_ERROR) return rough > threshold;
   return jaccard(charGrams(a, GRAM), charGrams(b, GRAM)) >= threshold;
 }
 
-/** Jaccard similarity of two sorted lists, as sets. */
-function hashedJaccard(a: Uint32Array, b: Uint32Array): number {
+/** The Jaccard similarity of two texts' grams, by hashes: exact but for collisions. */
+function roughJaccard(left: string, right: string): number {
+  const a = charGramHashes(left, GRAM).sort();
+  const b = charGramHashes(right, GRAM).sort();
   let shared = 0;
   let all = 0;
   for (let i = 0, j = 0; i < a.length || j < b.length; all++) {
