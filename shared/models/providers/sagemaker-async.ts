@@ -84,14 +84,16 @@ function clientOf(model: ModelEntry, env: ProviderEnv): SageMakerRuntimeClient {
 }
 
 /**
- * Submits one request to an asynchronous endpoint: its body inline up to 128,000 bytes, else from `plan.inputKey`,
- * where it is written first. One HTTP request, no retries.
+ * Submits one request to an asynchronous endpoint: its body is written to `plan.inputKey` first and read from there.
+ * One HTTP request, no retries.
+ * @param options.inline send a body of up to 128,000 bytes in the request itself instead.
  * @throws ProviderError by the error table of section 9.
  */
 export async function submitAsync(
   call: ProviderCall,
   env: ProviderEnv,
   plan: AsyncPlan,
+  options: { inline?: boolean } = {},
 ): Promise<AsyncSubmission> {
   const { model } = call;
   const { artifacts, clock } = env.runtime;
@@ -102,7 +104,7 @@ export async function submitAsync(
     const body = await bodyOf(call, env.runtime, false);
     if (body.length > MAX_ASYNC_BODY_BYTES)
       throw unsent('BAD_REQUEST', `The body of ${body.length} bytes is too large.`);
-    const inline = body.length <= MAX_ASYNC_INLINE_BYTES;
+    const inline = options.inline === true && body.length <= MAX_ASYNC_INLINE_BYTES;
     if (!inline) await artifacts.put(plan.inputKey, body, { contentType: 'application/json' });
     const output = await clientOf(model, env).send(
       new InvokeEndpointAsyncCommand({

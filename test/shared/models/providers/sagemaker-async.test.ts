@@ -39,12 +39,12 @@ async function serve(answer: Parameters<typeof startServer>[0]) {
 }
 
 describe('submissions to asynchronous endpoints', () => {
-  it('go inline when small, to keys known before', async () => {
+  it('go inline where asked for and small, to keys known before', async () => {
     const { server, artifacts, env } = await serve(
       (_seen, response) => void response.writeHead(202).end('{}'),
     );
     const before = Date.now();
-    const submission = await submitAsync(callOf(model), env, plan);
+    const submission = await submitAsync(callOf(model), env, plan, { inline: true });
     expect(submission).toMatchObject({
       inferenceId: 'a'.repeat(32),
       outputKey: plan.outputKey,
@@ -66,7 +66,7 @@ describe('submissions to asynchronous endpoints', () => {
     expect(artifacts.objects.size).toBe(0);
   });
 
-  it('go through storage when large, and the endpoint’s word on keys wins', async () => {
+  it('go through storage otherwise, and the endpoint’s word on keys wins', async () => {
     const { server, artifacts, env } = await serve(
       (_seen, response) =>
         void response
@@ -77,7 +77,7 @@ describe('submissions to asynchronous endpoints', () => {
           .end('{"InferenceId":"i-1"}'),
     );
     const request = requestOf({ messages: [{ role: 'user', content: 'x'.repeat(128_000) }] });
-    expect(await submitAsync(callOf(model, { request }), env, plan)).toMatchObject({
+    expect(await submitAsync(callOf(model, { request }), env, plan, { inline: true })).toMatchObject({
       inferenceId: 'i-1',
       outputKey: 'other/out.json',
       failureKey: 'fail.txt',
