@@ -24,13 +24,13 @@ export interface HostedFunction {
 
 export interface InvokeOptions {
   /** Aborts the invocation: it fails with the signal's reason. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Shortens the function's own time-out. */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /** More members for the context object. */
-  context?: Record<string, unknown>;
+  context?: Record<string, unknown> | undefined;
   /** Limit of event and result. Default 256 KiB, the engine's; `INVOKE_PAYLOAD_BYTES` for other callers. */
-  maxPayloadBytes?: number;
+  maxPayloadBytes?: number | undefined;
 }
 
 export interface HostStats {

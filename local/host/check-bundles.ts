@@ -1,0 +1,132 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import type { Metafile } from 'esbuild';
+import { bundleOptions } from '#functions/bundling.ts';
+import { entryModule, type WorkflowEntry } from '#shared/task/catalog.ts';
+import { FUNCTIONS_ROOT } from './modules.ts';
+
+/** What one task's bundle is, and what is wrong with it. */
+export interface BundleReport {
+  entry: string;
+  /** Minified bytes loaded at a cold start: the entry and what it imports statically. */
+  coldBytes: number;
+  /** With the chunks that are loaded when they are needed. */
+  totalBytes: number;
+  problems: string[];
+}
+
+/** Minified bytes of a cold start (infra-api-cli section 2). */
+export const MAX_COLD_BYTES = 2 * 1024 * 1024;
+
+/** Handlers beside the workflows' tasks. */
+const SERVICES = [
+  'api/handler.ts',
+  'triggers/start.ts',
+  'triggers/sweep.ts',
+  'inference/on-result.ts',
+  'inference/sweep.ts',
+];
+
+/** Every module that becomes a Lambda, below functions/. */
+export function bundleEntries(catalog: readonly WorkflowEntry<never>[]): string[] {
+  const tasks = catalog.flatMap((entry) =>
+    Object.values(entry.tasks).map((task) => entryModule(entry.name, task)),
+  );
+  const services = SERVICES.filter((service) => existsSync(join(FUNCTIONS_ROOT, service)));
+  return [...new Set([...tasks, ...services])].sort();
+}
+
+/** Paths of outputs that load with `start`, following static imports. */
+function staticClosure(outputs: Metafile['outputs'], start: string): Set<string> {
+  const closure = new Set([start]);
+  for (const path of closure) {
+    for (const imported of outputs[path]?.imports ?? []) {
+      if (imported.kind === 'import-statement' && !imported.external) closure.add(imported.path);
+    }
+  }
+  return closure;
+}
+
+/** What the metafile shows that must not be in a bundle. */
+export function metafileProblems(metafile: Metafile): string[] {
+  const problems = Object.keys(metafile.inputs)
+    .filter((path) => path.startsWith('local/') || path.startsWith('cli/') || path.startsWith('infra/'))
+    .map((path) => `bundles ${path}`);
+  for (const { imports } of Object.values(metafile.outputs)) {
+    if (imports.some(({ path }) => path === 'node:sqlite')) problems.push('imports node:sqlite');
+  }
+  return [...new Set(problems)];
+}
+
+/** Imports a bundle in a process of its own, as a Lambda's cold start does; undefined when it exports a handler. */
+async function loadProblem(path: string): Promise<string | undefined> {
+  const script = `const m = await import(${JSON.stringify(pathToFileURL(path).href)});
+    if (typeof m.handler !== 'function') { console.error('exports no function "handler"'); process.exit(1); }
+    process.exit(0);`;
+  try {
+    await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { timeout: 60_000 });
+    return undefined;
+  } catch (error) {
+    const { stderr = '', message } = error as { stderr?: string; message: string };
+    const lines = (stderr || message).split('\n').filter((line) => line.trim() !== '');
+    return `does not load: ${lines.find((line) => /error/i.test(line)) ?? lines[0] ?? message}`;
+  }
+}
+
+/** Builds one entry as production does, and loads it. */
+export async function checkBundle(entry: string, outdir: string): Promise<BundleReport> {
+  const { build } = await import('esbuild');
+  let metafile: Metafile;
+  try {
+    ({ metafile } = (await build({ ...bundleOptions(entry, outdir), logLevel: 'silent' })) as {
+      metafile: Metafile;
+    });
+  } catch (error) {
+    return { entry, coldBytes: 0, totalBytes: 0, problems: [`does not build: ${(error as Error).message}`] };
+  }
+  const code = Object.entries(metafile.outputs).filter(([path]) => path.endsWith('.mjs'));
+  const index = code.find(([path]) => path.endsWith('/index.mjs'))![0];
+  const cold = staticClosure(metafile.outputs, index);
+  const sum = (paths: typeof code): number => paths.reduce((bytes, [, output]) => bytes + output.bytes, 0);
+  const coldBytes = sum(code.filter(([path]) => cold.has(path)));
+  const problems = metafileProblems(metafile);
+  if (coldBytes > MAX_COLD_BYTES)
+    problems.push(`is ${coldBytes} bytes at a cold start, the limit is ${MAX_COLD_BYTES}`);
+  const unloadable = await loadProblem(join(outdir, 'index.mjs'));
+  if (unloadable !== undefined) problems.push(unloadable);
+  return { entry, coldBytes, totalBytes: sum(code), problems };
+}
+
+/** Checks every bundle, two at a time. */
+export async function checkBundles(entries: readonly string[]): Promise<BundleReport[]> {
+  const root = await mkdtemp(join(tmpdir(), 'agentmill-bundles-'));
+  const reports: BundleReport[] = [];
+  const left = entries.map((entry, n) => ({ entry, outdir: join(root, String(n)) }));
+  const worker = async (): Promise<void> => {
+    for (let next = left.shift(); next; next = left.shift())
+      reports.push(await checkBundle(next.entry, next.outdir));
+  };
+  try {
+    await Promise.all([worker(), worker()]);
+  } finally {
+    await rm(root, { recursive: true, force: true });
+  }
+  return reports.sort((a, b) => (a.entry < b.entry ? -1 : 1));
+}
+
+if (import.meta.main) {
+  const { catalog } = await import('#functions/catalog.ts');
+  const reports = await checkBundles(bundleEntries(catalog));
+  const kib = (bytes: number): string => `${Math.round(bytes / 1024).toLocaleString('en')} KiB`.padStart(11);
+  process.stdout.write(`${'bundle'.padEnd(48)}${'cold start'.padStart(11)}${'in all'.padStart(11)}\n`);
+  for (const { entry, coldBytes, totalBytes, problems } of reports) {
+    process.stdout.write(`${entry.padEnd(48)}${kib(coldBytes)}${kib(totalBytes)}\n`);
+    for (const problem of problems) process.stderr.write(`${entry} ${problem}\n`);
+  }
+  if (reports.some(({ problems }) => problems.length > 0)) process.exitCode = 1;
+}
