@@ -54,7 +54,6 @@ export function makeOutput(options: { json: boolean; quiet: boolean; color: bool
 }
 
 // Job names, questions and error texts come from documents and models: control codes in them must not reach a terminal.
-// eslint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
 
 /** Text made safe to show: control and direction codes are replaced, line ends and tabs stay. */

@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { catalog as allWorkflows } from '#functions/catalog.ts';
 import { systemClock, type Clock } from '#shared/determinism/clock.ts';
@@ -17,6 +18,7 @@ import { createTaskHost, functionArn, taskFunctionName, type FunctionHost } from
 import { catalogFindings } from './platform/catalog-check.ts';
 import { consume, type BatchHandler } from './platform/consumers.ts';
 import { definitionOf, definitionText } from './platform/definitions.ts';
+import { objectCreatedEvent, watchDropFolder } from './platform/drop-folder.ts';
 import { announceEndings } from './platform/endings.ts';
 import { serveApi } from './platform/http.ts';
 import { removeOwner, writeOwner } from './platform/owner-file.ts';
@@ -136,6 +138,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
 
   loadMachines(engine, storage.bucket);
 
+  const folder = (prefix: string): string => join(dataDir, 'objects', storage.bucket, prefix);
   const fire = async (): Promise<void> => {
     const [{ handler: start }, { handler: sweep }] = await Promise.all([
       import('#functions/triggers/start.ts'),
@@ -149,7 +152,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
             ? storage.queue('results')
             : undefined;
         if (queue && event.bucket === storage.bucket)
-          await queue.send([{ body: JSON.stringify(eventBridge(event)) }]);
+          await queue.send([{ body: JSON.stringify(objectCreatedEvent(event)) }]);
       }),
     );
     const consumers = [consume(starts, scoped(start as unknown as BatchHandler), { onError: complain })];
@@ -159,7 +162,19 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
       return timer;
     };
     const timers = [every(15 * 60_000, scoped(sweep as unknown as (event: object) => Promise<unknown>))];
+    // The folders are there for people to drop files into.
+    for (const { triggers } of allWorkflows) {
+      if (triggers.s3) mkdirSync(folder(triggers.s3.prefix), { recursive: true });
+    }
+    const dropped = watchDropFolder({
+      artifacts: storage.artifacts(),
+      records: storage.records,
+      starts,
+      clock: systemClock,
+      onError: complain,
+    });
     stops.push(async () => {
+      await dropped.stop();
       timers.forEach(clearInterval);
       await Promise.all(consumers.map((consumer) => consumer.stop()));
     });
@@ -203,7 +218,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     host: host.value,
     url: served?.url,
     token: served?.token,
-    folder: (prefix) => join(dataDir, 'objects', storage.bucket, prefix),
+    folder,
     async run(workflow, input, { owner = 'local', ...rest } = {}) {
       const { job } = await control.create({ workflow, input, owner, ...rest });
       return settled(job.jobId);
@@ -250,19 +265,3 @@ function loadMachines(engine: Engine, bucketName: string): void {
     }
   }
 }
-
-/** The notification that EventBridge sends for an object on AWS. */
-const eventBridge = (event: ObjectCreated): Json => ({
-  source: 'aws.s3',
-  'detail-type': 'Object Created',
-  time: new Date(event.time).toISOString(),
-  detail: {
-    bucket: { name: event.bucket },
-    object: {
-      key: event.key,
-      size: event.bytes,
-      etag: event.etag,
-      ...(event.versionId ? { 'version-id': event.versionId } : {}),
-    },
-  },
-});

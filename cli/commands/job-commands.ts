@@ -4,6 +4,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, matchesGlob, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { ReadableStream as WebStream } from 'node:stream/web';
 import { isTerminal } from '#shared/task/jobs.ts';
 import { withConnection, type CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
@@ -186,7 +187,7 @@ async function download(url: URL, path: string, sha256: string | undefined): Pro
   const partial = `${path}.part`;
   const hash = createHash('sha256');
   await pipeline(
-    Readable.fromWeb(response.body as import('node:stream/web').ReadableStream),
+    Readable.fromWeb(response.body as WebStream),
     async function* (source: AsyncIterable<Buffer>) {
       for await (const chunk of source) {
         hash.update(chunk);

@@ -1,14 +1,1 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Json } from '#shared/storage/ports.ts';
-import type { WorkflowEntry } from '#shared/task/catalog.ts';
-
-const DEFINITIONS = join(import.meta.dirname, '../../statemachines');
-
-/** The text of a workflow's state machine, placeholders unbound. */
-export const definitionText = (entry: Pick<WorkflowEntry, 'definition'>): string =>
-  readFileSync(join(DEFINITIONS, entry.definition), 'utf8');
-
-/** The same, parsed. */
-export const definitionOf = (entry: Pick<WorkflowEntry, 'definition'>): Json =>
-  JSON.parse(definitionText(entry)) as Json;
+export { definitionOf, definitionText } from '#functions/definitions.ts';
