@@ -1,5 +1,6 @@
 import type { Runtime } from '#shared/task/runtime.ts';
 import { budgetExhausted } from '#shared/task/errors.ts';
+import { onAbort } from '../limits/on-abort.ts';
 import type { Registry } from '../types.ts';
 import { amounts, heldBy, UNITS, type Amounts, type BudgetState, type Unit } from './item.ts';
 import { Lease } from './lease.ts';
@@ -99,17 +100,24 @@ export class Purse {
       return { lease: this.#lease, need };
     }
     return new Promise((resolve, reject) => {
-      const waiter: Waiter = { need, options, resolve, reject };
-      options.signal?.addEventListener(
-        'abort',
-        () => {
-          const at = this.#waiting.indexOf(waiter);
-          if (at >= 0) this.#waiting.splice(at, 1);
-          reject(options.signal!.reason);
-          this.#notify();
+      const waiter: Waiter = {
+        need,
+        options,
+        resolve(reservation) {
+          stop();
+          resolve(reservation);
         },
-        { once: true },
-      );
+        reject(error) {
+          stop();
+          reject(error);
+        },
+      };
+      const stop = onAbort(options.signal, (reason) => {
+        const at = this.#waiting.indexOf(waiter);
+        if (at >= 0) this.#waiting.splice(at, 1);
+        reject(reason);
+        this.#notify();
+      });
       this.#waiting.push(waiter);
       void this.#pump();
     });

@@ -417,6 +417,6 @@ async function report(
   await gate.breaker.after(entered.probe, error?.code, error?.untilDeadline);
   if (outcome.answered) {
     gate.estimate.learn(entered.bytes, outcome.usage.input, outcome.usage.output);
-    await gate.tpm.correct(outcome.usage.input + outcome.usage.output - entered.tokens);
+    gate.tpm.correct(outcome.usage.input + outcome.usage.output - entered.tokens);
   }
 }

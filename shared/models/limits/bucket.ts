@@ -1,6 +1,7 @@
 import type { Clock } from '#shared/determinism/clock.ts';
 import type { RecordItem, Records } from '#shared/storage/ports.ts';
 import { deadlineExceeded, isError } from '#shared/task/errors.ts';
+import { onAbort } from './on-abort.ts';
 
 /** How far units may begin before their time: the burst an endpoint takes. */
 const BURST_MS = 2000;
@@ -30,6 +31,8 @@ export class RateBucket {
   #known: { tat: number; absent: boolean } | undefined;
   readonly #waiting: Waiting[] = [];
   #serving = false;
+  /** Corrections not in `tat` yet. */
+  #owed = 0;
   /** Units taken and not used: unit i begins at from + i*T - 2 s. */
   #left: { from: number; count: number; taken: number } = { from: 0, count: 0, taken: 0 };
   /** Use in the current and the last second, which bounds how far ahead a process takes. */
@@ -57,28 +60,32 @@ export class RateBucket {
    */
   take(units: number, deadline: number, signal?: AbortSignal): Promise<void> {
     if (this.#waiting.length === 0 && this.#fromLeft(units)) return Promise.resolve();
-    return new Promise((go, refuse) => {
-      const waiting: Waiting = { units, deadline, signal, go, refuse };
-      signal?.addEventListener(
-        'abort',
-        () => {
-          const at = this.#waiting.indexOf(waiting);
-          if (at >= 0) this.#waiting.splice(at, 1);
-          refuse(signal.reason);
+    return new Promise((resolve, reject) => {
+      const waiting: Waiting = {
+        units,
+        deadline,
+        signal,
+        go() {
+          stop();
+          resolve();
         },
-        { once: true },
-      );
+        refuse(error) {
+          stop();
+          reject(error);
+        },
+      };
+      const stop = onAbort(signal, (reason) => {
+        this.#drop(waiting);
+        reject(reason);
+      });
       this.#waiting.push(waiting);
       void this.#serve();
     });
   }
 
-  /** Moves `tat` when a call turned out to use more (positive) or less than it took. */
-  async correct(units: number): Promise<void> {
-    if (units === 0) return;
-    // Waiting units keep their times; a correction only moves what comes later.
-    const item = await this.#records.update(this.#key, { add: { tat: this.#ms(units) } });
-    this.#remember(item);
+  /** Says that a call used more (positive) or less than it took: the next take moves `tat` by it too. */
+  correct(units: number): void {
+    this.#owed += units;
   }
 
   /** Nothing begins before `time`: a server said so. */
@@ -171,7 +178,11 @@ export class RateBucket {
           'The rate limit of the model leaves no time for this call before the deadline.',
         );
       }
-      if (await this.#swap(tat, absent, start + this.#ms(units))) return start;
+      const owed = this.#owed;
+      if (await this.#swap(tat, absent, start + this.#ms(Math.max(0, units + owed)))) {
+        this.#owed -= Math.max(owed, -units);
+        return start;
+      }
     }
   }
 

@@ -1,13 +1,9 @@
 import type { Clock } from '#shared/determinism/clock.ts';
+import { onAbort } from './on-abort.ts';
 
 const START = 8;
 const COOLDOWN_MS = 2000;
 const SUCCESSES_PER_STEP = 25;
-
-interface Waiting {
-  enter(): void;
-  cancel(reason: unknown): void;
-}
 
 /**
  * How many attempts of a model this process keeps on their way (model-inference section 9): starts at min(8, limit);
@@ -21,7 +17,7 @@ export class AdaptiveConcurrency {
   #running = 0;
   #successes = 0;
   #lowered = -Infinity;
-  readonly #queue = new Set<Waiting>();
+  readonly #queue = new Set<() => void>();
 
   /** @param options.start where to begin; `adaptive: false` keeps the limit itself, for models inside this process. */
   constructor(
@@ -59,10 +55,13 @@ export class AdaptiveConcurrency {
       return;
     }
     await new Promise<void>((resolve, reject) => {
-      const waiting: Waiting = { enter: resolve, cancel: reject };
+      const waiting = (): void => {
+        stop();
+        resolve();
+      };
       this.#queue.add(waiting);
-      signal?.addEventListener('abort', () => this.#queue.delete(waiting) && reject(signal.reason), {
-        once: true,
+      const stop = onAbort(signal, (reason) => {
+        if (this.#queue.delete(waiting)) reject(reason);
       });
     });
   }
@@ -92,7 +91,7 @@ export class AdaptiveConcurrency {
       if (this.#running >= this.#current) return;
       this.#queue.delete(waiting);
       this.#running++;
-      waiting.enter();
+      waiting();
     }
   }
 }
