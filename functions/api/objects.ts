@@ -38,6 +38,7 @@ export const createUpload = route({
     'unsupported-media-type',
     'invalid-input',
     'unknown-workflow',
+    'not-found',
   ],
   async handler({ body, caller, runtime, catalog }) {
     const { workflow, filename, bytes, sha256, contentType } = body;
@@ -57,7 +58,11 @@ export const createUpload = route({
         },
       );
     }
-    const uploadId = runtime.ids.uuid();
+    const pk = `UPLOAD#${caller.owner}`;
+    if (body.uploadId !== undefined && !(await runtime.records.get({ pk, sk: body.uploadId }))) {
+      throw new ProblemError('not-found', `There is no upload ${body.uploadId}.`);
+    }
+    const uploadId = body.uploadId ?? runtime.ids.uuid();
     const key = `uploads/${caller.owner}/${uploadId}/${filename}`;
     const bad = keyProblem(key);
     if (bad !== undefined) {
@@ -69,8 +74,8 @@ export const createUpload = route({
     }
     const now = runtime.clock.now();
     await runtime.records.put({
-      pk: `UPLOAD#${caller.owner}`,
-      sk: uploadId,
+      pk,
+      sk: body.uploadId === undefined ? uploadId : `${uploadId}#${filename}`,
       attributes: { workflow, key, bytes, sha256, contentType, createdAt: isoTime(now) },
       ttl: Math.ceil(now / 1000) + UPLOAD_DAYS * 24 * 3600,
     });

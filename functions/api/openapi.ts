@@ -41,26 +41,40 @@ function components(named: Record<string, z.ZodType>, io: 'input' | 'output'): D
     uri: (id) => `#/components/schemas/${id}`,
     unrepresentable: 'any',
   });
-  return Object.fromEntries(
-    Object.entries(made).map(([id, schema]) => {
-      const { $schema: _dialect, $id: _id, ...rest } = schema as Document;
-      return [id, relocate(rest, id)];
-    }),
-  );
+  const { __shared: shared, ...own } = made as Record<string, Document>;
+  const parts = Object.entries((shared?.$defs ?? {}) as Record<string, Document>).map(([name, schema]) => [
+    `${sharedPrefix(io)}${name}`,
+    relocate(schema, '', io),
+  ]);
+  const wholes = Object.entries(own).map(([id, schema]) => {
+    const { $schema: _dialect, $id: _id, ...rest } = schema;
+    return [id, relocate(rest, id, io)];
+  });
+  return Object.fromEntries([...wholes, ...parts]) as Document;
 }
 
-/** Definitions inside a component are found from the document's root, not the component's. */
-function relocate(value: unknown, id: string): unknown {
-  if (Array.isArray(value)) return value.map((item) => relocate(item, id));
+/** What several schemas share becomes a component of its own. */
+const sharedPrefix = (io: string): string => `Shared.${io}.`;
+const SHARED = '#/components/schemas/__shared#/$defs/';
+
+/** References as zod makes them, to where the things lie in the document. */
+function relocate(value: unknown, id: string, io: string): unknown {
+  if (Array.isArray(value)) return value.map((item) => relocate(item, id, io));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).map(([name, member]) => [
       name,
-      name === '$ref' && typeof member === 'string' && /^#(?:\/\$defs\/|$)/.test(member)
-        ? `#/components/schemas/${id}${member.slice(1)}`
-        : relocate(member, id),
+      name === '$ref' && typeof member === 'string' ? movedRef(member, id, io) : relocate(member, id, io),
     ]),
   );
+}
+
+function movedRef(ref: string, id: string, io: string): string {
+  if (ref.startsWith(SHARED)) return `#/components/schemas/${sharedPrefix(io)}${ref.slice(SHARED.length)}`;
+  if (!ref.startsWith('#/$defs/') && ref !== '#') return ref;
+  // Inside the shared part a definition's neighbour is shared, too.
+  if (id === '') return `#/components/schemas/${sharedPrefix(io)}${ref.slice('#/$defs/'.length)}`;
+  return `#/components/schemas/${id}${ref.slice(1)}`;
 }
 
 function nameOf(schema: z.ZodType, among: Record<string, z.ZodType>): string {

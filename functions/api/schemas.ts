@@ -144,6 +144,10 @@ export const MAX_UPLOAD_BYTES = 1024 ** 3;
 
 export const UploadBody = z.strictObject({
   workflow: z.string().min(1).max(64),
+  uploadId: z
+    .uuid()
+    .optional()
+    .meta({ description: 'Adds the file to this earlier upload, beside its files.' }),
   filename: z
     .string()
     .min(1)

@@ -24,13 +24,16 @@ const input = { sources: [] };
 const ann = jwt('ann');
 const ben = jwt('ben');
 const annOwner = ownerOf('https://id.example.com', 'ann');
-const post = (body: unknown, more: Partial<Call> = {}) => send({ method: 'POST', path: '/v1/jobs', body, ...more });
+const post = (body: unknown, more: Partial<Call> = {}) =>
+  send({ method: 'POST', path: '/v1/jobs', body, ...more });
 const slug = (answer: { body: { type?: string } }) => answer.body.type?.replace('urn:agentmill:problem:', '');
 
 describe('creating', () => {
   test('[infra-api-cli 15] twenty concurrent creates with one key give one job, one execution', async () => {
     const answers = await Promise.all(
-      Array.from({ length: 20 }, () => post({ workflow: 'word-count', input }, { headers: { 'Idempotency-Key': 'k' }, authorizer: ann })),
+      Array.from({ length: 20 }, () =>
+        post({ workflow: 'word-count', input }, { headers: { 'Idempotency-Key': 'k' }, authorizer: ann }),
+      ),
     );
     expect(new Set(answers.map(({ body }) => body.jobId as string)).size).toBe(1);
     expect(answers.filter(({ status }) => status === 202)).toHaveLength(1);
@@ -44,7 +47,11 @@ describe('creating', () => {
     expect(first.status).toBe(202);
     expect(first.headers.location).toBe(`/v1/jobs/${first.body.jobId}`);
     const same = await post({ ...body, input: { sources: [] } }, { authorizer: ann });
-    expect([same.status, same.headers['idempotency-replayed'], same.body.jobId]).toEqual([200, 'true', first.body.jobId]);
+    expect([same.status, same.headers['idempotency-replayed'], same.body.jobId]).toEqual([
+      200,
+      'true',
+      first.body.jobId,
+    ]);
     const otherBody = await post({ ...body, budget: { usd: 2 } }, { authorizer: ann });
     expect([otherBody.status, slug(otherBody)]).toEqual([409, 'idempotency-conflict']);
     const otherOwner = await post(body, { authorizer: ben });
@@ -54,9 +61,16 @@ describe('creating', () => {
 
   test('header and body key must agree; a key is printable ASCII', async () => {
     const create = (key: string | undefined, header: string) =>
-      post({ workflow: 'word-count', input, ...(key === undefined ? {} : { idempotencyKey: key }) }, { headers: { 'idempotency-key': header } });
+      post(
+        { workflow: 'word-count', input, ...(key === undefined ? {} : { idempotencyKey: key }) },
+        { headers: { 'idempotency-key': header } },
+      );
     expect((await create('a', 'a')).status).toBe(202);
-    for (const answer of [await create('a', 'b'), await create(undefined, 'ü'), await create(undefined, 'x'.repeat(129))]) {
+    for (const answer of [
+      await create('a', 'b'),
+      await create(undefined, 'ü'),
+      await create(undefined, 'x'.repeat(129)),
+    ]) {
       expect([answer.status, answer.body.errors[0].pointer]).toEqual([422, '#/idempotencyKey']);
     }
   });
@@ -65,12 +79,21 @@ describe('creating', () => {
     const one = await post({ workflow: 'word-count', input: { sources: [], seeds: ['x'] } });
     expect([one.status, slug(one)]).toEqual([422, 'invalid-input']);
     expect(one.headers['content-type']).toBe('application/problem+json');
-    expect(one.body).toMatchObject({ status: 422, instance: 'request-1', errors: [{ pointer: '#/input/seeds/0', code: 'invalid-type' }] });
-    const many = await post({ workflow: 'word-count', input: { sources: [], seeds: Array.from({ length: 25 }, () => 'x') } });
+    expect(one.body).toMatchObject({
+      status: 422,
+      instance: 'request-1',
+      errors: [{ pointer: '#/input/seeds/0', code: 'invalid-type' }],
+    });
+    const many = await post({
+      workflow: 'word-count',
+      input: { sources: [], seeds: Array.from({ length: 25 }, () => 'x') },
+    });
     expect(many.body.errors).toHaveLength(20);
     expect(many.body.detail).toContain('25 fields');
     const unknown = await post({ workflow: 'word-count', input, wokflow: 1 });
-    expect(unknown.body.errors).toEqual([expect.objectContaining({ pointer: '#/wokflow', code: 'unknown-field' })]);
+    expect(unknown.body.errors).toEqual([
+      expect.objectContaining({ pointer: '#/wokflow', code: 'unknown-field' }),
+    ]);
     expect(host.workflows.starts).toBe(0);
   });
 
@@ -88,12 +111,19 @@ describe('creating', () => {
     }
     const ids: string[] = [];
     for (let index = 0; index < 3; index++) {
-      const answer = await post({ workflow: 'word-count', input, budget: { usd: 0.1, tokens: 5 } }, { authorizer: ann });
+      const answer = await post(
+        { workflow: 'word-count', input, budget: { usd: 0.1, tokens: 5 } },
+        { authorizer: ann },
+      );
       expect(answer.body.budget).toEqual({ microUsd: 100_000, tokens: 5 });
       ids.push(answer.body.jobId);
     }
     const refused = await post({ workflow: 'word-count', input }, { authorizer: ann });
-    expect([refused.status, slug(refused), refused.headers['retry-after']]).toEqual([429, 'too-many-jobs', '30']);
+    expect([refused.status, slug(refused), refused.headers['retry-after']]).toEqual([
+      429,
+      'too-many-jobs',
+      '30',
+    ]);
     expect((await post({ workflow: 'word-count', input }, { authorizer: ben })).status).toBe(202);
     await control.store.setStatus(ids[0]!, { status: 'FAILED' });
     expect((await post({ workflow: 'word-count', input }, { authorizer: ann })).status).toBe(202);
@@ -121,7 +151,8 @@ describe('creating', () => {
 describe('bodies', () => {
   test('that are no JSON, too large, too deep, of another type or missing are refused', async () => {
     const json = { 'content-type': 'application/json' };
-    const deep = (levels: number) => `{"workflow":"word-count","input":${'['.repeat(levels)}${']'.repeat(levels)}}`;
+    const deep = (levels: number) =>
+      `{"workflow":"word-count","input":${'['.repeat(levels)}${']'.repeat(levels)}}`;
     const cases: [Partial<Call>, number, string][] = [
       [{ body: '{', headers: json }, 400, 'malformed-json'],
       [{ body: '', headers: json }, 400, 'malformed-json'],
@@ -137,7 +168,11 @@ describe('bodies', () => {
     ];
     for (const [call, status, expected] of cases) {
       const answer = await send({ method: 'POST', path: '/v1/jobs', ...call });
-      expect([answer.status, slug(answer), call.body?.toString().slice(0, 40)]).toEqual([status, expected, call.body?.toString().slice(0, 40)]);
+      expect([answer.status, slug(answer), call.body?.toString().slice(0, 40)]).toEqual([
+        status,
+        expected,
+        call.body?.toString().slice(0, 40),
+      ]);
     }
     const encoded = await post({ workflow: 'word-count', input }, { base64: true });
     expect(encoded.status).toBe(202);
@@ -161,14 +196,25 @@ describe('owners', () => {
     }
     await post({ workflow: 'word-count', input }, { authorizer: ann });
     const page = await send({ path: '/v1/jobs', query: { limit: '1' }, authorizer: ann });
-    const stolen = await send({ path: '/v1/jobs', query: { limit: '1', cursor: page.body.nextCursor }, authorizer: ben });
+    const stolen = await send({
+      path: '/v1/jobs',
+      query: { limit: '1', cursor: page.body.nextCursor },
+      authorizer: ben,
+    });
     expect([stolen.status, slug(stolen)]).toEqual([400, 'bad-cursor']);
     expect((await send({ path: '/v1/jobs', authorizer: ben })).body.items).toEqual([]);
 
-    const upload = { workflow: 'word-count', filename: 'a b.txt', bytes: 3, sha256: 'a'.repeat(64), contentType: 'text/plain' };
+    const upload = {
+      workflow: 'word-count',
+      filename: 'a b.txt',
+      bytes: 3,
+      sha256: 'a'.repeat(64),
+      contentType: 'text/plain',
+    };
     const { ref } = (await send({ method: 'POST', path: '/v1/uploads', body: upload, authorizer: ann })).body;
     expect(ref.key).toMatch(new RegExp(`^uploads/${annOwner}/[^/]+/a b.txt$`));
-    const uses = (uri: string, authorizer = ben) => post({ workflow: 'word-count', input: { sources: [{ uri }] } }, { authorizer });
+    const uses = (uri: string, authorizer = ben) =>
+      post({ workflow: 'word-count', input: { sources: [{ uri }] } }, { authorizer });
     for (const uri of [
       ref.key,
       `s3://agentmill-local/${ref.key}`,
@@ -181,22 +227,38 @@ describe('owners', () => {
       'cache/ab/x.json',
     ]) {
       const answer = await uses(uri);
-      expect([uri, answer.status, answer.body.errors?.[0].pointer]).toEqual([uri, 422, '#/input/sources/0/uri']);
+      expect([uri, answer.status, answer.body.errors?.[0].pointer]).toEqual([
+        uri,
+        422,
+        '#/input/sources/0/uri',
+      ]);
     }
     expect((await uses(ref.key, ann)).status).toBe(202);
   });
 
   test('come from the token, or from account and role; sessions of a role share jobs', async () => {
-    const create = async (authorizer: unknown) => (await post({ workflow: 'word-count', input }, { authorizer })).body.owner;
-    expect(await create(iam('111111111111', 'AROAX:one'))).toBe(await create(iam('111111111111', 'AROAX:two')));
-    expect(await create(iam('222222222222', 'AROAX:one'))).not.toBe(await create(iam('111111111111', 'AROAX:one')));
-    expect(await create(jwt('ann'))).not.toBe(await create(jwt('ann', undefined, 'https://other.example.com')));
+    const create = async (authorizer: unknown) =>
+      (await post({ workflow: 'word-count', input }, { authorizer })).body.owner;
+    expect(await create(iam('111111111111', 'AROAX:one'))).toBe(
+      await create(iam('111111111111', 'AROAX:two')),
+    );
+    expect(await create(iam('222222222222', 'AROAX:one'))).not.toBe(
+      await create(iam('111111111111', 'AROAX:one')),
+    );
+    expect(await create(jwt('ann'))).not.toBe(
+      await create(jwt('ann', undefined, 'https://other.example.com')),
+    );
     expect(await create(undefined)).toBe('local');
   });
 
   test('without an identity on AWS, or without the scope, are refused; admins see all', async () => {
     const aws = eventClient(api, { ...host.runtime, kind: 'aws', env: { AGENTMILL_ADMINS: 'AROAADMIN' } });
-    for (const authorizer of [undefined, { jwt: { claims: {} } }, { iam: { accountId: '1' } }, jwt('ann', ['jobs:write'])]) {
+    for (const authorizer of [
+      undefined,
+      { jwt: { claims: {} } },
+      { iam: { accountId: '1' } },
+      jwt('ann', ['jobs:write']),
+    ]) {
       const answer = await aws({ path: '/v1/jobs', authorizer });
       expect([answer.status, slug(answer)]).toEqual([403, 'forbidden']);
     }
@@ -214,7 +276,9 @@ describe('reading', () => {
     const before = new Set<string>();
     for (let index = 0; index < 250; index++) {
       const createdAt = new Date(Date.UTC(2026, 0, 1, 0, 0, index % 50)).toISOString();
-      before.add((await control.store.create(newJob(newJobId('other'), { owner: annOwner, createdAt }))).job.jobId);
+      before.add(
+        (await control.store.create(newJob(newJobId('other'), { owner: annOwner, createdAt }))).job.jobId,
+      );
     }
     const seen: string[] = [];
     let cursor: string | undefined;
@@ -238,7 +302,11 @@ describe('reading', () => {
     expect([unchanged.status, unchanged.body]).toEqual([304, undefined]);
     await control.store.setStatus(jobId, { status: 'SUCCEEDED' });
     const ended = await send({ path, headers: { 'If-None-Match': first.headers.etag! } });
-    expect([ended.status, ended.body.status, ended.headers['retry-after']]).toEqual([200, 'SUCCEEDED', undefined]);
+    expect([ended.status, ended.body.status, ended.headers['retry-after']]).toEqual([
+      200,
+      'SUCCEEDED',
+      undefined,
+    ]);
   });
 
   test('events can be followed from the last cursor', async () => {
@@ -266,7 +334,10 @@ describe('reading', () => {
     await artifacts.put(`jobs/${jobId}/work/x.jsonl`, '');
     const { body } = await send({ path });
     expect(body).toMatchObject({ complete: true, manifest: { content: { counts: { words: 1 } } } });
-    expect(body.items.map(({ key }: { key: string }) => key.replace(`jobs/${jobId}/`, ''))).toEqual(['output/data/part-0.jsonl', 'output/manifest.json']);
+    expect(body.items.map(({ key }: { key: string }) => key.replace(`jobs/${jobId}/`, ''))).toEqual([
+      'output/data/part-0.jsonl',
+      'output/manifest.json',
+    ]);
     expect(body.items[0]).toMatchObject({ bytes: 3, sha256, url: expect.any(String) });
     const page = await send({ path, query: { limit: '2' } });
     const rest = await send({ path, query: { limit: '2', cursor: page.body.nextCursor } });
@@ -279,18 +350,30 @@ describe('reading', () => {
     expect(list.items.map(({ name }: { name: string }) => name)).toEqual(['word-count', 'other']);
     const { body } = await send({ path: '/v1/workflows/word-count' });
     expect(body.input).toMatchObject({ type: 'object', required: ['sources'], additionalProperties: false });
-    expect(body).toMatchObject({ limits: { maxBudgetMicroUsd: 5_000_000, jobs: 3 }, triggers: { s3: { suffix: ['.txt', '.jsonl'] } } });
+    expect(body).toMatchObject({
+      limits: { maxBudgetMicroUsd: 5_000_000, jobs: 3 },
+      triggers: { s3: { suffix: ['.txt', '.jsonl'] } },
+    });
     expect((await send({ path: '/v1/workflows/nope' })).status).toBe(404);
   });
 
   test('uploads are presigned, and refused above the limit', async () => {
-    const body = { workflow: 'word-count', filename: 'a.txt', bytes: 10_000, sha256: 'a'.repeat(64), contentType: 'text/plain' };
-    const upload = (patch: object) => send({ method: 'POST', path: '/v1/uploads', body: { ...body, ...patch } });
+    const body = {
+      workflow: 'word-count',
+      filename: 'a.txt',
+      bytes: 10_000,
+      sha256: 'a'.repeat(64),
+      contentType: 'text/plain',
+    };
+    const upload = (patch: object) =>
+      send({ method: 'POST', path: '/v1/uploads', body: { ...body, ...patch } });
     const made = await upload({});
     expect(made.status).toBe(201);
     expect(made.body).toMatchObject({ method: 'PUT', ref: { bytes: 10_000, sha256: body.sha256 } });
     expect(Date.parse(made.body.expiresAt)).toBeGreaterThan(Date.now());
-    expect([(await upload({ bytes: 10_001 })).status, (await upload({ workflow: 'nope' })).status]).toEqual([413, 422]);
+    expect([(await upload({ bytes: 10_001 })).status, (await upload({ workflow: 'nope' })).status]).toEqual([
+      413, 422,
+    ]);
     for (const filename of ['../x', '..', 'a/b', 'a\\b', 'a\u0000', '']) {
       expect((await upload({ filename })).body.errors[0].pointer).toBe('#/filename');
     }
@@ -315,7 +398,8 @@ describe('changing', () => {
   });
 
   test('resume redrives what broke off, and starts an attempt of what finished; budgets only grow', async () => {
-    const resume = (jobId: string, body?: object) => send({ method: 'POST', path: `/v1/jobs/${jobId}/resume`, ...(body ? { body } : {}) });
+    const resume = (jobId: string, body?: object) =>
+      send({ method: 'POST', path: `/v1/jobs/${jobId}/resume`, ...(body ? { body } : {}) });
     const { jobId, executionId } = (await post({ workflow: 'word-count', input, budget: { usd: 1 } })).body;
     expect(slug(await resume(jobId))).toBe('not-resumable');
     await control.forceCancel(await control.store.require(jobId));
@@ -345,9 +429,18 @@ describe('changing', () => {
 });
 
 test('every answer is guarded and names its request; unknown routes are problems', async () => {
-  for (const call of [{ path: '/v1/health' }, { path: '/v1/nope' }, { method: 'PUT', path: '/v1/jobs' }, { path: '/v1/jobs/%E0%A4%A' }]) {
+  for (const call of [
+    { path: '/v1/health' },
+    { path: '/v1/nope' },
+    { method: 'PUT', path: '/v1/jobs' },
+    { path: '/v1/jobs/%E0%A4%A' },
+  ]) {
     const { headers, status } = await send(call);
-    expect(headers).toMatchObject({ 'x-request-id': 'request-1', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+    expect(headers).toMatchObject({
+      'x-request-id': 'request-1',
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    });
     expect(headers['strict-transport-security']).toContain('max-age');
     expect(status).toBe(call.path === '/v1/health' ? 200 : 404);
   }
@@ -364,7 +457,20 @@ test('our own faults say nothing to clients and everything to the log', async ()
 });
 
 test('a planted secret appears in no log line', async () => {
-  await post({ workflow: 'word-count', input }, { headers: { Authorization: 'Bearer planted-secret-123456' } });
-  await send({ method: 'POST', path: '/v1/uploads', body: { workflow: 'word-count', filename: 'a', bytes: 1, sha256: 'a'.repeat(64), contentType: 'text/plain' } });
+  await post(
+    { workflow: 'word-count', input },
+    { headers: { Authorization: 'Bearer planted-secret-123456' } },
+  );
+  await send({
+    method: 'POST',
+    path: '/v1/uploads',
+    body: {
+      workflow: 'word-count',
+      filename: 'a',
+      bytes: 1,
+      sha256: 'a'.repeat(64),
+      contentType: 'text/plain',
+    },
+  });
   expect(JSON.stringify(host.logs)).not.toMatch(/planted-secret|signature=/i);
 });
