@@ -1,14 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-
-/** Folder of the state machines' definitions. */
-export const DEFINITIONS = join(import.meta.dirname, '../statemachines');
-
-export const definitionFile = (definition: string): string => join(DEFINITIONS, definition);
-
-export const readDefinition = (definition: string): string =>
-  readFileSync(definitionFile(definition), 'utf8');
-
 interface StateNode {
   Label?: string;
   ItemProcessor?: { ProcessorConfig?: { Mode?: string }; States: Record<string, StateNode> };

@@ -33,17 +33,19 @@ export interface Resources {
   workflows: readonly string[];
 }
 
-const ITEM_ACTIONS = [
+export const ITEM_ACTIONS = [
   'dynamodb:GetItem',
   'dynamodb:PutItem',
   'dynamodb:UpdateItem',
   'dynamodb:DeleteItem',
   'dynamodb:BatchGetItem',
-  'dynamodb:BatchWriteItem',
   'dynamodb:Query',
 ];
 
-const leadingKeys = (...keys: string[]): StatementSpec['conditions'] => ({
+/** The g1 partition under which shared/models/registry lists the overlays of models. */
+const OVERLAYS = 'MODELS';
+
+export const leadingKeys = (...keys: string[]): StatementSpec['conditions'] => ({
   'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': keys },
   // ForAllValues holds for an empty list too; without keys nothing may be asked.
   Null: { 'dynamodb:LeadingKeys': 'false' },
@@ -92,14 +94,12 @@ function statementsOf(capability: Capability, r: Resources): StatementSpec[] {
                 `${r.bucketArn}/jobs/*/output/*`,
               ],
             },
-            {
-              sid: 'ListArtifacts',
-              actions: ['s3:ListBucket'],
-              resources: [r.bucketArn],
-              conditions: {
-                StringLike: { 's3:prefix': [`jobs/${own}`, `ingest/${r.workflow}/*`, 'uploads/*'] },
-              },
-            },
+            listStatement('ListArtifacts', r, [
+              `jobs/${own}`,
+              `ingest/${r.workflow}/*`,
+              'uploads/*',
+              'jobs/*/output/*',
+            ]),
           ]
         : [
             {
@@ -117,6 +117,7 @@ function statementsOf(capability: Capability, r: Resources): StatementSpec[] {
           resources: [r.tableArn],
           conditions: leadingKeys(`JOB#${own}`, `BUDGET#${own}`, `LEDGER#${own}`)!,
         },
+        overlayStatement(r),
       ];
     case 'queue':
       return [{ sid: 'Send', actions: ['sqs:SendMessage'], resources: [r.queueArn(name)] }];
@@ -149,12 +150,36 @@ function statementsOf(capability: Capability, r: Resources): StatementSpec[] {
   }
 }
 
+/** Listing below prefixes. Without it S3 answers 403, not 404, for objects that are not there: hence `IfExists`, since looking at one object names no prefix. */
+export const listStatement = (sid: string, r: Resources, prefixes: string[]): StatementSpec => ({
+  sid,
+  actions: ['s3:ListBucket'],
+  resources: [r.bucketArn],
+  conditions: { StringLikeIfExists: { 's3:prefix': prefixes } },
+});
+
+/** Reading the registry's overlays, which whoever opens the registry does. */
+export const overlayStatement = (r: Resources): StatementSpec => ({
+  sid: 'ModelOverlays',
+  actions: ['dynamodb:Query'],
+  resources: [`${r.tableArn}/index/gsi1`],
+  conditions: leadingKeys(OVERLAYS)!,
+});
+
+/** What `begin` does besides: it asks who owns a job whose output an input names. */
+export const ownerStatement = (r: Resources): StatementSpec => ({
+  sid: 'OwnersOfReferences',
+  actions: ['dynamodb:GetItem'],
+  resources: [r.tableArn],
+  conditions: leadingKeys('JOB#*')!,
+});
+
 /** Secrets Manager appends a hyphen and six random characters to a secret's name. */
 const secretArn = (r: Resources, name: string): string =>
   `arn:${r.partition}:secretsmanager:${r.region}:${r.account}:secret:${name}-??????`;
 
 /** `models:<name>`, or `models:default` for every catalogued model. */
-function modelStatements(name: string, r: Resources): StatementSpec[] {
+export function modelStatements(name: string, r: Resources): StatementSpec[] {
   const models = name === 'default' ? r.models : r.models.filter((model) => model.name === name);
   if (models.length === 0 && name !== 'default')
     throw new Error(`models:${name}: the registry has no such model.`);
@@ -165,21 +190,20 @@ function modelStatements(name: string, r: Resources): StatementSpec[] {
       resources: [r.tableArn],
       conditions: leadingKeys(
         'CACHE#*',
-        'RATE#*',
         'LIMIT#*',
         'BREAKER#*',
         'ASYNC#*',
         'BATCH#*',
-        'CHECKPOINT#*',
-        'MODEL#*',
+        `CHECKPOINT#${r.workflow}.*`,
       )!,
     },
     {
       sid: 'ModelArtifacts',
-      wildcard: 'Request bodies and cached answers are stored under their hashes.',
+      wildcard: 'Cached answers are stored under their hashes.',
       actions: ['s3:GetObject', 's3:PutObject'],
-      resources: [`${r.bucketArn}/async/in/*`, `${r.bucketArn}/cache/*`],
+      resources: [`${r.bucketArn}/cache/*`],
     },
+    listStatement('ListModelArtifacts', r, ['cache/*', 'async/out/*', 'async/fail/*']),
     {
       sid: 'ModelOutputs',
       wildcard: 'SageMaker names the objects of asynchronous results.',
@@ -274,99 +298,8 @@ export function mapRunStatements(r: Resources, labels: readonly string[]): State
   ];
 }
 
-const keyStatements = (r: Resources): StatementSpec[] =>
+export const keyStatements = (r: Resources): StatementSpec[] =>
   r.kmsArn ? [{ sid: 'Key', actions: ['kms:Decrypt', 'kms:GenerateDataKey'], resources: [r.kmsArn] }] : [];
-
-/** What on-result and its sweep do: complete asynchronous calls of every workflow. */
-export function completionStatements(r: Resources): StatementSpec[] {
-  return mergeStatements([
-    {
-      sid: 'CompletionRecords',
-      actions: ITEM_ACTIONS,
-      resources: [r.tableArn],
-      conditions: leadingKeys(
-        'ASYNC#*',
-        'BATCH#*',
-        'CACHE#*',
-        'LEDGER#*',
-        'BUDGET#*',
-        'LEASE#*',
-        'LIMIT#*',
-        'RATE#*',
-        'BREAKER#*',
-        'MODEL#*',
-      )!,
-    },
-    {
-      sid: 'CompletionArtifacts',
-      wildcard: 'Asynchronous results, cached answers and batches of every job are read by key.',
-      actions: ['s3:GetObject'],
-      resources: ['async/*', 'cache/*', 'jobs/*'].map((prefix) => `${r.bucketArn}/${prefix}`),
-    },
-    {
-      sid: 'CompletionResults',
-      wildcard: 'Assembled results of every job and cached answers are written by key.',
-      actions: ['s3:PutObject'],
-      resources: ['async/in/*', 'cache/*', 'jobs/*'].map((prefix) => `${r.bucketArn}/${prefix}`),
-    },
-    {
-      sid: 'CompleteTokens',
-      actions: ['states:SendTaskSuccess', 'states:SendTaskFailure', 'states:SendTaskHeartbeat'],
-      resources: r.workflows.map((workflow) => r.machineArn(workflow)),
-    },
-    ...r.models.flatMap((model) =>
-      model.provider === 'sagemaker-async'
-        ? modelStatements(model.name, r).filter((s) => s.sid === 'InvokeAsyncEndpoints')
-        : [],
-    ),
-    ...keyStatements(r),
-  ]);
-}
-
-/** What the API, the triggers and the sweeper do: they stand before every workflow. */
-export function entryStatements(r: Resources): StatementSpec[] {
-  const executions = r.workflows.map(
-    (workflow) => `${r.machineArn(workflow).replace(':stateMachine:', ':execution:')}:*`,
-  );
-  return [
-    {
-      sid: 'Records',
-      actions: ITEM_ACTIONS,
-      resources: [r.tableArn, `${r.tableArn}/index/gsi1`, `${r.tableArn}/index/gsi2`],
-    },
-    {
-      sid: 'WriteUploads',
-      wildcard: 'Upload and job ids are made at run time.',
-      actions: ['s3:PutObject'],
-      resources: [`${r.bucketArn}/uploads/*`, `${r.bucketArn}/jobs/*/problem.json`],
-    },
-    {
-      sid: 'ReadObjects',
-      wildcard: 'Arrivals, uploads and outputs have keys made at run time.',
-      actions: ['s3:GetObject', 's3:GetObjectVersion'],
-      resources: [`${r.bucketArn}/ingest/*`, `${r.bucketArn}/uploads/*`, `${r.bucketArn}/jobs/*/output/*`],
-    },
-    {
-      sid: 'ListOutputs',
-      actions: ['s3:ListBucket'],
-      resources: [r.bucketArn],
-      conditions: { StringLike: { 's3:prefix': ['jobs/*/output/*', 'ingest/*', 'uploads/*'] } },
-    },
-    {
-      sid: 'StartJobs',
-      actions: ['states:StartExecution'],
-      resources: r.workflows.map((workflow) => r.machineArn(workflow)),
-      conditions: { StringEquals: { 'states:StateMachineQualifier': 'live' } },
-    },
-    {
-      sid: 'FollowJobs',
-      wildcard: 'Execution names are made from job ids at run time.',
-      actions: ['states:DescribeExecution', 'states:StopExecution', 'states:RedriveExecution'],
-      resources: executions,
-    },
-    ...keyStatements(r),
-  ];
-}
 
 /** Joins statements with equal sid, actions and conditions. */
 export function mergeStatements(statements: readonly StatementSpec[]): StatementSpec[] {

@@ -17,7 +17,6 @@ import type { StageSettings } from '../stages.ts';
 const DAY_RULES: { prefix: string; days: number }[] = [
   { prefix: 'uploads/', days: 30 },
   { prefix: 'mapruns/', days: 30 },
-  { prefix: 'async/in/', days: 7 },
   { prefix: 'async/out/', days: 7 },
   { prefix: 'async/fail/', days: 7 },
   { prefix: 'cache/', days: 180 },

@@ -132,8 +132,8 @@ export class ModelEndpoint extends Construct {
       allow(
         'AsyncInput',
         ['s3:GetObject'],
-        [`${props.bucketArn}/async/in/*`],
-        'Request bodies are stored under their hashes.',
+        [`${props.bucketArn}/jobs/*/async/in/*`],
+        'Request bodies are stored with their jobs, under their hashes.',
       );
       allow(
         'AsyncOutput',

@@ -1,5 +1,12 @@
 import { Duration, RemovalPolicy, Tags } from 'aws-cdk-lib';
-import { Dashboard, GraphWidget, Metric, SingleValueWidget, type Alarm } from 'aws-cdk-lib/aws-cloudwatch';
+import {
+  Dashboard,
+  GraphWidget,
+  SingleValueWidget,
+  type Alarm,
+  type IMetric,
+  type MathExpression,
+} from 'aws-cdk-lib/aws-cloudwatch';
 import { Policy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
@@ -12,15 +19,23 @@ import {
   StateMachineType,
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
+import { definitionFile, definitionText } from '#functions/definitions.ts';
 import { entryModule, type WorkflowEntry } from '#shared/task/catalog.ts';
 import { pascalCase, placeholdersOf } from '#shared/task/placeholders.ts';
 import type { Context } from '../context.ts';
-import { definitionFile, distributedMapLabels, readDefinition } from '../definitions.ts';
-import { capabilityStatements, machineStatements, mapRunStatements, type Resources } from '../iam.ts';
+import { distributedMapLabels } from '../definitions.ts';
+import {
+  capabilityStatements,
+  machineStatements,
+  mapRunStatements,
+  ownerStatement,
+  type Resources,
+} from '../iam.ts';
 import { machineLogGroupName, machineName } from '../names.ts';
 import { acknowledge, addStatement } from '../nag.ts';
 import type { StageSettings } from '../stages.ts';
 import { machineAlarms } from './machine-alarms.ts';
+import { searchSum } from './search-sum.ts';
 import { Task } from './task.ts';
 
 export interface WorkflowProps {
@@ -56,7 +71,10 @@ export class Workflow extends Construct {
           timeoutSeconds: spec.timeoutSeconds,
           ...(spec.architecture ? { architecture: spec.architecture } : {}),
           ...(spec.ephemeralMb ? { ephemeralMb: spec.ephemeralMb } : {}),
-          statements: capabilityStatements(spec.capabilities, props.resources),
+          statements: [
+            ...capabilityStatements(spec.capabilities, props.resources),
+            ...(spec.platform === 'begin' ? [ownerStatement(props.resources)] : []),
+          ],
           environment: { ...props.environment, AGENTMILL_WORKFLOW: entry.name, AGENTMILL_TASK: task },
           inVpc: spec.platform === 'infer',
         }),
@@ -89,7 +107,7 @@ export class Workflow extends Construct {
     const functionArns = [...this.tasks.values()].map(({ fn }) => fn.functionArn);
     for (const spec of machineStatements(resources, functionArns, settings.pinVersions))
       addStatement(role, spec);
-    const labels = distributedMapLabels(readDefinition(entry.definition));
+    const labels = distributedMapLabels(definitionText(entry));
     if (labels.length > 0) {
       // A policy of its own: the role would name its machine in a cycle.
       const policy = new Policy(this, 'MapRuns', { roles: [role] });
@@ -107,7 +125,7 @@ export class Workflow extends Construct {
     return new StateMachine(this, 'Machine', {
       stateMachineName: machineName(context.stage, entry.name),
       stateMachineType: StateMachineType.STANDARD,
-      definitionBody: DefinitionBody.fromFile(definitionFile(entry.definition)),
+      definitionBody: DefinitionBody.fromFile(definitionFile(entry)),
       definitionSubstitutions: placeholdersOf(entry, {
         // A machine version pins its code in production: it names published function versions.
         functionArn: (task) => {
@@ -145,15 +163,15 @@ export class Workflow extends Construct {
   }
 
   private makeDashboard(context: Context, entry: WorkflowEntry): Dashboard {
-    const sum = (metricName: string): Metric =>
-      new Metric({
-        namespace: 'Agentmill',
-        metricName,
-        dimensionsMap: { stage: context.stage, workflow: entry.name },
-        statistic: 'Sum',
-        period: Duration.minutes(5),
+    // Searched, so that tasks and models (also those that overlays add) need no list here.
+    const sum = (metricName: string): MathExpression =>
+      searchSum(metricName, '{Agentmill,stage,workflow,task}', {
+        stage: context.stage,
+        workflow: entry.name,
       });
-    const graph = (title: string, width: number, ...left: Metric[]): GraphWidget =>
+    const calls = (metricName: string): MathExpression =>
+      searchSum(metricName, '{Agentmill/Inference,workflow,model}', { workflow: entry.name });
+    const graph = (title: string, width: number, ...left: IMetric[]): GraphWidget =>
       new GraphWidget({ title, width, left });
     const { machine } = this;
     return new Dashboard(this, 'Dashboard', {
@@ -174,8 +192,8 @@ export class Workflow extends Construct {
         ],
         [
           graph('Items and rejects', 8, sum('ItemsIn'), sum('ItemsOut'), sum('Rejects')),
-          graph('Model calls and cache hits', 8, sum('ModelCalls'), sum('CacheHits')),
-          graph('Spend, micro-dollars', 8, sum('MicroUsd')),
+          graph('Model calls and cache hits', 8, calls('Calls'), calls('CacheHits'), calls('Throttles')),
+          graph('Spend, micro-dollars', 8, calls('CostMicros')),
         ],
         [
           graph('Task errors', 12, ...[...this.tasks.values()].map(({ fn }) => fn.metricErrors())),

@@ -12,7 +12,8 @@ import { HttpApiFront, type FrontRoute } from '../constructs/http-api-front.ts';
 import { alarmAbove } from '../constructs/machine-alarms.ts';
 import { Task } from '../constructs/task.ts';
 import type { Context } from '../context.ts';
-import { entryStatements, type Resources } from '../iam.ts';
+import type { Resources } from '../iam.ts';
+import { entryStatements } from '../service-statements.ts';
 import { machineName, rulePrefix } from '../names.ts';
 import type { SharedValues } from '../shared-values.ts';
 import type { StageSettings } from '../stages.ts';
@@ -171,7 +172,7 @@ export class EntryStack extends Stack {
       metric: new Metric({
         namespace: 'Agentmill',
         metricName: 'SweeperRepairs',
-        dimensionsMap: { stage: context.stage, workflow: 'triggers', task: 'sweep' },
+        dimensionsMap: { stage: context.stage, workflow: 'entry', task: 'sweep' },
         statistic: 'Sum',
         period: Duration.minutes(15),
       }),

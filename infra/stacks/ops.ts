@@ -37,7 +37,8 @@ export class OpsStack extends Stack {
           new Metric({
             namespace: 'Agentmill',
             metricName: 'MicroUsd',
-            dimensionsMap: { stage: context.stage, workflow: name },
+            // Counted by the last task of each job.
+            dimensionsMap: { stage: context.stage, workflow: name, task: 'finish' },
             statistic: 'Sum',
             period: over,
             label: name,
