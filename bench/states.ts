@@ -115,31 +115,23 @@ export default async function run(args: string[]): Promise<void> {
   let peak = 0;
   const sampler = setInterval(() => (peak = Math.max(peak, process.memoryUsage.rss())), 20);
   try {
-    const rows = [
-      await transitions('in memory', ':memory:', '>= 20,000/s'),
-      await transitions('durable', join(mkdtempSync(join(directory, 'a')), 'states.sqlite'), '>= 3,000/s'),
-      await distributed(
-        `map of ${items}, STANDARD, durable`,
-        join(mkdtempSync(join(directory, 'b')), 'states.sqlite'),
-        'STANDARD',
-        items,
-      ),
-      await distributed(
-        `map of ${items}, EXPRESS, durable`,
-        join(mkdtempSync(join(directory, 'c')), 'states.sqlite'),
-        'EXPRESS',
-        items,
-      ),
-    ];
+    // The maps first: the peak that counts is theirs.
+    const rows: Row[] = [];
+    for (const type of ['STANDARD', 'EXPRESS']) {
+      const store = join(mkdtempSync(join(directory, 'map-')), 'states.sqlite');
+      rows.push(await distributed(`map of ${items}, ${type}, durable`, store, type, items));
+    }
+    clearInterval(sampler);
+    rows.push(await transitions('in memory', ':memory:', '>= 20,000/s'));
+    const store = join(mkdtempSync(join(directory, 'rate-')), 'states.sqlite');
+    rows.push(await transitions('durable', store, '>= 3,000/s'));
     console.log(`${'what'.padEnd(34)} ${'seconds'.padStart(8)}  ${'measured'.padEnd(26)} target`);
     for (const row of rows) {
       console.log(
         `${row.what.padEnd(34)} ${row.seconds.toFixed(2).padStart(8)}  ${row.amount.padEnd(26)} ${row.target}`,
       );
     }
-    console.log(
-      `peak resident memory: ${Math.round(Math.max(peak, process.memoryUsage.rss()) / 1e6)} MB (target < 300 MB)`,
-    );
+    console.log(`peak resident memory of the maps: ${Math.round(peak / 1e6)} MB (target < 300 MB)`);
   } finally {
     clearInterval(sampler);
     rmSync(directory, { recursive: true, force: true });

@@ -175,8 +175,10 @@ describe.skipIf(!present)(
       let run = 0;
       for (const recorded of cases.filter((each) => each.kind === 'test_state')) {
         const result = await testState(recorded.definition, recorded.input, recorded.params ?? {});
-        if ('unsupported' in result) {
-          rows.push(`  ${short(recorded.id)}: ${result.unsupported}`);
+        if (!('status' in result)) {
+          rows.push(
+            `  ${short(recorded.id)}: ${'unsupported' in result ? result.unsupported : result.refused.message}`,
+          );
           continue;
         }
         run++;

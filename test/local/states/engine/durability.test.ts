@@ -219,9 +219,10 @@ describe('limits and fairness', () => {
 
   it('variables have their limits', async () => {
     const engine = bareEngine({ store: ':memory:' });
-    const big = "{% $join($map([1..300000], function($i) { 'x' })) %}";
-    engine.createMachine('m', machine({ A: { Type: 'Pass', Assign: { x: big }, Output: 1, End: true } }));
-    const { executionArn } = await engine.start({ machine: 'm', name: 'x', input: {} });
+    const doubled = '{% $states.input.t & $states.input.t %}';
+    engine.createMachine('m', machine({ A: { Type: 'Pass', Assign: { x: doubled }, Output: 1, End: true } }));
+    const input = { t: 'x'.repeat(200_000) };
+    const { executionArn } = await engine.start({ machine: 'm', name: 'x', input });
     expect(await ran(engine, executionArn)).toMatchObject({
       status: 'FAILED',
       error: 'States.DataLimitExceeded',
