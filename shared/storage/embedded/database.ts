@@ -76,6 +76,14 @@ export class Database {
     return guard(() => this.#prepared(sql).all(...values) as Row[]);
   }
 
+  /**
+   * The first row of a writing statement with RETURNING. Steps it to its end: a commit that fails (a full disk) is
+   * only reported there, and a statement left at its first row would hide it.
+   */
+  returning<Row>(sql: string, ...values: SqlValue[]): Row | undefined {
+    return this.all<Row>(sql, ...values)[0];
+  }
+
   /** Returns the number of rows changed. */
   run(sql: string, ...values: SqlValue[]): number {
     return guard(() => Number(this.#prepared(sql).run(...values).changes));

@@ -128,26 +128,31 @@ export class ObjectFiles {
 
   #makeParent(path: string, key: string): void {
     const parent = dirname(path);
+    // Before making anything: a link must not lead the new directories out of the tree.
+    if (this.#refuseLinks(parent, key)) return;
     try {
       fs.mkdirSync(parent, { recursive: true });
     } catch (error) {
       if (codeOf(error) !== 'EEXIST' && codeOf(error) !== 'ENOTDIR') throw error;
-      this.#refuseLinks(parent, key);
       throw conflict(`"${printable(key)}" lies below an existing object.`);
     }
-    this.#refuseLinks(parent, key);
   }
 
-  #refuseLinks(directory: string, key: string): void {
+  /**
+   * Whether a directory is there.
+   * @throws InvalidInput when it, or the deepest directory above it that is there, is reached through a link.
+   */
+  #refuseLinks(directory: string, key: string): boolean {
     let real: string;
     try {
       real = fs.realpathSync.native(directory);
     } catch (error) {
-      // A file above the key (ENOTDIR) is the caller's to report; so is a directory pruned just now.
-      if (NO_SUCH.has(codeOf(error))) return;
-      throw error;
+      if (!NO_SUCH.has(codeOf(error))) throw error;
+      if (directory !== this.root) this.#refuseLinks(dirname(directory), key);
+      return false;
     }
     if (real !== directory) throw invalidInput(`"${printable(key)}" leads through a symbolic link.`);
+    return true;
   }
 
   #syncParents(path: string): void {

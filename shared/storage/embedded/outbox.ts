@@ -58,7 +58,7 @@ export class Outbox {
   }
 
   announce(event: Omit<ObjectCreated, 'versionId'>): number {
-    const row = this.#db.get<{ id: number }>(
+    const row = this.#db.returning<{ id: number }>(
       'INSERT INTO outbox(bucket, key, etag, bytes, time, pid, due) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id',
       event.bucket,
       event.key,

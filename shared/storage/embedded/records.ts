@@ -94,7 +94,7 @@ export class EmbeddedRecords implements Records {
       g2?.pk ?? null,
       g2?.sk ?? null,
     ];
-    const row = this.#db.get<{ version: number }>(UPSERT, ...values, this.#seconds());
+    const row = this.#db.returning<{ version: number }>(UPSERT, ...values, this.#seconds());
     return {
       pk,
       sk,
