@@ -189,7 +189,7 @@ export function clausesOfPage(page: Page): Clause[] {
 
 /** Common nouns that point back at something named earlier, unless a phrase behind them says which. */
 const POINTING_BACK =
-  /\bthe (?:\p{Ll}+ )?(?:colony|colonies|territory|territories|islands?|country|region|city|town|village|area|government|state|nation|party|king|queen|president|monarchy|company|bridge|canal|tunnel|tower|church|school|building|site|river|lake|mountain|war|treaty|project|band|team|club|book|novel|film|species|plant|animal|machine|device|system|family|couple|brothers|author|poet|painter|artist)\b(?! (?:of|in|for|between|that|where|with|called|named)\b)/u;
+  /\bthe (?:\p{Ll}+ )?(?:colony|colonies|territory|territories|islands?|country|region|city|town|village|area|government|state|nation|party|king|queen|president|monarchy|company|bridge|canal|tunnel|tower|church|school|building|site|river|lake|mountain|war|treaty|project|band|team|club|book|novel|film|species|plant|animal|machine|device|disease|gas|metal|element|drug|substance|method|system|family|couple|brothers|author|poet|painter|artist)\b(?! (?:of|in|for|between|that|where|with|called|named)\b)/u;
 
 const NAME_ONLY =
   /^(?:the )?\p{Lu}[\p{L}\p{M}\p{N}'’.-]*(?: (?:(?:of|the|de|da|do|del|di|du|des|la|le|van|von|der|and|y|in|for) )*\p{Lu}[\p{L}\p{M}\p{N}'’.-]*)*$/u;

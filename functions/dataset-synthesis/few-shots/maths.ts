@@ -18,7 +18,7 @@ const dice = {
 };
 
 export const MATHS: readonly Shot[] = [
-  shot(squares, 'number theory student', 'What is the sum of the first n odd positive integers, written in terms of n?', 'n^2', 'expression', 'The sum of the first n odd numbers is n^2.', ['n*n', 'n²']),
+  shot(squares, 'number theory student', 'What is the sum 1 + 3 + 5 + ... of the first n odd positive integers, written in terms of n?', 'n^2', 'expression', 'The sum of the first n odd numbers is n^2.', ['n*n', 'n²']),
   shot(squares, 'mathematics teacher', 'Calculate the sum of the first twelve odd positive integers, starting from 1.', '144', 'number', 'So the first twelve odd numbers add up to 144.'),
   shot(heron, 'surveying trainee', 'A triangle has sides of 13, 14 and 15 units. What is its area in square units?', '84', 'number', "Heron's formula gives the area as the square root of s(s - 13)(s - 14)(s - 15), which is the square root of 7056, that is 84."),
   shot(euler, 'geometry student', 'Which relation between the number of vertices V, edges E and faces F holds for every convex polyhedron?', 'V - E + F = 2', 'expression', 'Every convex polyhedron satisfies V - E + F = 2, where V counts vertices, E edges and F faces.', ['V + F = E + 2']),

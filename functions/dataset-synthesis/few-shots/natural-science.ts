@@ -14,7 +14,7 @@ const moon = {
 };
 
 export const NATURAL_SCIENCE: readonly Shot[] = [
-  shot(swift, 'birdwatcher', 'What is the scientific name of the bird commonly known in English as the common swift?', 'Apus apus', 'name', 'The common swift (Apus apus) eats, drinks and sleeps on the wing.'),
+  shot(swift, 'birdwatcher', 'What is the scientific name of the bird commonly known in English as the common swift?', 'Apus apus', 'phrase', 'The common swift (Apus apus) eats, drinks and sleeps on the wing.'),
   shot(mercury, 'chemistry student', 'At what temperature does the element mercury (symbol Hg) freeze?', '-38.8 °C', 'quantity', 'It freezes at -38.8 °C.', ['−38.8 °C', '-38.8 degrees Celsius']),
   shot(mercury, 'Latin enthusiast', 'From which Latin word does Hg, the chemical symbol of mercury, come?', 'hydrargyrum', 'phrase', 'Its symbol, Hg, comes from the Latin hydrargyrum, meaning liquid silver.'),
   shot(mercury, 'science teacher', 'Which is the only metal, with the symbol Hg, that is liquid at standard temperature and pressure?', 'mercury', 'phrase', 'Mercury is the only metal that is liquid at standard temperature and pressure.'),

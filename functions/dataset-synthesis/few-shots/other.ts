@@ -14,7 +14,7 @@ const flag = {
 };
 
 export const OTHER: readonly Shot[] = [
-  shot(chess, 'chess beginner', 'When a chess player castles, how many squares does the king move towards the rook?', 'two', 'number', 'Castling moves king and rook in one turn: the king goes two squares towards the rook, which lands on the square the king crossed.', ['2']),
+  shot(chess, 'chess beginner', 'When White castles in chess, how many squares does the king move towards the rook?', 'two', 'number', 'Castling moves king and rook in one turn: the king goes two squares towards the rook, which lands on the square the king crossed.', ['2']),
   shot(poet, 'literature student', 'What is the title of the first poetry collection of Edda Lindqvist, which appeared in 1896?', 'Salt and Linen', 'name', 'Her first collection, Salt and Linen, appeared in 1896 in an edition of 200 copies.'),
   shot(poet, 'local historian', 'In which town was the poet Edda Lindqvist born in 1871?', 'Karlsby', 'name', 'The poet Edda Lindqvist was born in Karlsby in 1871.'),
   shot(poet, 'rare book dealer', 'In an edition of how many copies did Salt and Linen by Edda Lindqvist first appear?', '200', 'number', 'Her first collection, Salt and Linen, appeared in 1896 in an edition of 200 copies.', ['200 copies']),

@@ -24,13 +24,13 @@ const PRONOUN =
   /\b(?:he|she|it|they|him|her|his|hers|its|them|their|theirs|himself|herself|itself|themselves)\b/gi;
 const SPEAKER = /\b(?:we|our|ours|us|my|mine|me|your|yours|you)\b/i;
 const EXPLETIVE =
-  /\b(?:does|did|do|would|will|could|can|should|might|may|must) it (?:take|cost|rain|snow|mean|follow)\b|\bis it (?:called|possible|necessary|true|best|safe|important|recommended|advisable)\b|\bit (?:is|was|takes|took) (?:possible|necessary|true|known|called|said|believed|estimated|\w+ (?:to|that))\b|\bwhat (?:time|day|year) (?:is|was) it\b/gi;
+  /\b(?:does|did|do|would|will|could|can|should|might|may|must) it (?:take|cost|rain|snow|mean|follow)\b|\bis it (?:called|possible|necessary|true|best|safe|important|recommended|advisable)\b|\bit (?:is|was|takes|took) (?:possible|necessary|true|known|called|said|believed|estimated|\w+ (?:to|that))\b|\bwhat (?:time|day) (?:is|was) it\b/gi;
 const DEMONSTRATIVE =
   /\b(?:this|these|those)\b(?! (?:who|which|that|whose|with|without|of|in|aged|under|over|called|named)\b)(?: \p{L}+)?|^\W*(?:that|such)\b|\b(?:in|of|for|on|at|by|to|with) that (?:\p{L}+)(?= ?[?,.]| (?:is|was|has|had|does|did)\b)/iu;
 
 /** A noun that something later may refer back to: a name, or a word behind an article, quantifier or adjective. */
 const ANTECEDENT =
-  /(?:^|\s)(?:an?|the|each|every|some|any|no|one|two|three|\d+)\s+\p{L}{2,}|\p{L}{3,}s\b(?=\s)|[a-z,]\s+["“]?\p{Lu}[\p{L}\p{N}]/u;
+  /(?:^|\s)(?:an?|the|each|every|some|any|no|one|two|three|\d+)\s+\p{L}{2,}|\b(?!(?:was|has|does|goes|its|his|this|thus|years|months|weeks|days|hours|times|metres|kilometres|always|towards|across)\b)\p{L}{3,}s\b(?=\s)|[a-z,]\s+["“]?\p{Lu}[\p{L}\p{N}]/u;
 
 /** First pronoun of a question that nothing before it explains. */
 function unresolved(question: string): string | undefined {

@@ -20,7 +20,9 @@ const MADE =
 /** The name must end where another phrase begins, not inside a longer list. */
 const ends = (rest: string): boolean =>
   rest === '' ||
-  (/^(?: in | on | at | for | between | from |,|;| as | after | during | to | when | who )/.test(rest) &&
+  (/^(?: in | on | and (?:was|is|were|has|had) | at | for | between | from |,|;| as | after | during | to | when | who )/.test(
+    rest,
+  ) &&
     !/^,? and \p{Lu}|^, \p{Lu}[^,]*(?:,| and )/u.test(rest));
 
 function fact(clause: Clause, question: string, answer: string, score: 1 | 2 | 3): Fact {
@@ -43,7 +45,7 @@ export function relationFacts(clause: Clause): Fact[] {
   if (by && clause.named) {
     const verb = BY.exec(text)![1]!;
     // "by Smith and Jones": two makers, one of them no answer.
-    if (ends(by.rest!) && !/^ and /.test(by.rest!) && selfContained(by.mid!)) {
+    if (ends(by.rest!) && !/^ and (?!(?:was|is|were|has|had) )/.test(by.rest!) && selfContained(by.mid!)) {
       return [fact(clause, `Who ${PAST[verb] ?? verb} ${clause.subject}${by.mid ?? ''}?`, by.name!, 3)];
     }
     return [];
