@@ -84,5 +84,5 @@ describe('a process killed in the middle of a map', () => {
       expect(events.at(-1)!.type).toBe('ExecutionSucceeded');
     }
     await engine.close();
-  }, 120_000);
+  }, 240_000);
 });

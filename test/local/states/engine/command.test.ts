@@ -359,19 +359,22 @@ describe('agentmill states run', () => {
 
   it('as a process of its own: exit codes, and Ctrl-C stops it', async () => {
     const main = resolve(import.meta.dirname, '../../../../cli/main.ts');
-    const run = (args: string[], interrupt: boolean) =>
+    const run = (args: string[]) =>
       new Promise<{ code: number | null; result: RunResult }>((done) => {
         const child = spawn(process.execPath, [main, 'states', 'run', ...args, '--json'], {
-          stdio: ['ignore', 'pipe', 'ignore'],
+          stdio: ['ignore', 'pipe', 'pipe'],
         });
         let text = '';
         child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
-        if (interrupt) setTimeout(() => child.kill('SIGINT'), 2500);
+        // The module's setup prints once the run is under way.
+        child.stderr.once('data', () => child.kill('SIGINT'));
         child.once('close', (code) => done({ code, result: JSON.parse(text) as RunResult }));
       });
+    const setup = file('setup.mjs', "export const setup = () => console.log('under way');");
+    const waiting = file('w.json', machine({ W: { Type: 'Wait', Seconds: 3600, End: true } }));
     const [stopped, ended] = await Promise.all([
-      run(['--definition', file('w.json', machine({ W: { Type: 'Wait', Seconds: 3600, End: true } }))], true),
-      run(['--definition', file('e.json', P({ a: 1 }))], false),
+      run(['--definition', waiting, '--tasks', setup]),
+      run(['--definition', file('e.json', P({ a: 1 }))]),
     ]);
     expect([ended.code, ended.result.output]).toEqual([0, { a: 1 }]);
     expect([stopped.code, stopped.result.status]).toEqual([1, 'ABORTED']);
