@@ -47,19 +47,11 @@ export class ApiClient {
     const headers: Record<string, string> = { accept: 'application/json', ...options.headers };
     if (body !== undefined) headers['content-type'] = 'application/json';
     const signed = await this.#authorise({ method, url, headers, body });
-    let response: Response;
-    try {
-      response = await fetch(url, {
-        method,
-        headers: signed,
-        ...(body === undefined ? {} : { body }),
-        signal: AbortSignal.timeout(60_000),
-      });
-    } catch (error) {
-      const cause = (error as { cause?: Error }).cause ?? (error as Error);
-      throw new CliError(EXIT.unreachable, `${url.origin} cannot be reached: ${cause.message}`);
-    }
-    const text = await response.text();
+    const { response, text } = await send(url, {
+      method,
+      headers: signed,
+      ...(body === undefined ? {} : { body }),
+    });
     let parsed: unknown;
     try {
       parsed = text === '' ? undefined : JSON.parse(text);
@@ -89,8 +81,21 @@ export class ApiClient {
     return this.request('GET', `/v1/jobs/${encodeURIComponent(jobId)}/events`, { query: { cursor } });
   }
 
-  outputs(jobId: string): Promise<Outputs> {
-    return this.request('GET', `/v1/jobs/${encodeURIComponent(jobId)}/outputs`);
+  /** Every file of a job and its manifest. */
+  async outputs(jobId: string): Promise<Outputs> {
+    const all: Outputs = { items: [] };
+    let cursor: string | undefined;
+    do {
+      const page: Outputs & { nextCursor?: string } = await this.request(
+        'GET',
+        `/v1/jobs/${encodeURIComponent(jobId)}/outputs`,
+        { query: { cursor } },
+      );
+      if (page.manifest) all.manifest = page.manifest;
+      all.items.push(...page.items);
+      cursor = page.nextCursor;
+    } while (cursor);
+    return all;
   }
 
   cancel(jobId: string): Promise<Job> {
@@ -103,12 +108,33 @@ export class ApiClient {
     });
   }
 
+  /** Uploads the files of one folder side by side and returns the prefix they are below. */
+  async uploadFolder(workflow: string, paths: readonly string[]): Promise<string> {
+    let uploadId: string | undefined;
+    let prefix = '';
+    for (const path of paths) {
+      const { ref, uploadId: id } = await this.#put(workflow, path, uploadId);
+      uploadId = id;
+      prefix = ref.key.slice(0, ref.key.lastIndexOf('/') + 1);
+    }
+    return prefix;
+  }
+
   /** Uploads a local file under the caller's uploads and returns its reference. */
   async upload(workflow: string, path: string): Promise<ArtifactRef> {
+    return (await this.#put(workflow, path)).ref;
+  }
+
+  async #put(
+    workflow: string,
+    path: string,
+    uploadId?: string,
+  ): Promise<{ ref: ArtifactRef; uploadId: string }> {
     const { size } = await stat(path);
     const hash = createHash('sha256');
     for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
     const slot = await this.request<{
+      uploadId: string;
       url: string;
       method: string;
       headers: Record<string, string>;
@@ -120,6 +146,7 @@ export class ApiClient {
         bytes: size,
         sha256: hash.digest('hex'),
         contentType: 'application/octet-stream',
+        ...(uploadId === undefined ? {} : { uploadId }),
       },
     });
     const response = await fetch(new URL(slot.url, `${this.baseUrl}/`), {
@@ -134,7 +161,22 @@ export class ApiClient {
         `Uploading ${path} was answered ${response.status}: ${(await response.text()).slice(0, 300)}`,
       );
     }
-    return slot.ref;
+    return slot;
+  }
+}
+
+/** Sends a request; one that only reads is sent again, up to twice, when its connection broke. */
+async function send(url: URL, init: RequestInit): Promise<{ response: Response; text: string }> {
+  for (let again = init.method === 'GET' ? 2 : 0; ; again -= 1) {
+    try {
+      const response = await fetch(url, { ...init, signal: AbortSignal.timeout(60_000) });
+      return { response, text: await response.text() };
+    } catch (error) {
+      const cause = (error as { cause?: Error & { code?: string } }).cause ?? (error as Error);
+      const broken = 'code' in cause && (cause.code === 'ECONNRESET' || cause.code === 'UND_ERR_SOCKET');
+      if (broken && again > 0) continue;
+      throw new CliError(EXIT.unreachable, `${url.origin} cannot be reached: ${cause.message}`);
+    }
   }
 }
 

@@ -91,30 +91,34 @@ export function mergeInput(base: Json, over: Json): Json {
 const isFields = (value: Json | undefined): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The files below a folder, depth first in name order, hidden ones left out. */
-function filesBelow(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true })
+/** The folders from one downwards that hold files, each with its files, in name order; hidden ones are left out. */
+function foldersBelow(folder: string): string[][] {
+  const entries = readdirSync(folder, { withFileTypes: true })
     .filter((entry) => !entry.name.startsWith('.'))
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .flatMap((entry) => {
-      const path = join(folder, entry.name);
-      return entry.isDirectory() ? filesBelow(path) : entry.isFile() ? [path] : [];
-    });
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(folder, entry.name));
+  return [
+    ...(files.length > 0 ? [files] : []),
+    ...entries
+      .filter((entry) => entry.isDirectory())
+      .flatMap((entry) => foldersBelow(join(folder, entry.name))),
+  ];
 }
 
 /**
  * Replaces every local path of an input by an uploaded key: members named `uri` (and the like) whose text is an
- * existing file. A folder in a list becomes one entry a file. Artifact keys that are no local file stay as they are.
+ * existing file. A folder in a list is uploaded as a prefix, one entry for each folder in it that holds files; its files
+ * stay side by side, so that sidecars are found. Artifact keys that are no local file stay as they are.
  */
 export async function uploadLocalFiles(
   input: Fields,
-  upload: (path: string) => Promise<string>,
+  upload: { file(path: string): Promise<string>; folder(paths: string[]): Promise<string> },
   cwd: string,
 ): Promise<Fields> {
   const uploaded = new Map<string, Promise<string>>();
   const keyOf = (path: string): Promise<string> => {
     let key = uploaded.get(path);
-    if (!key) uploaded.set(path, (key = upload(path)));
+    if (!key) uploaded.set(path, (key = upload.file(path)));
     return key;
   };
   const local = (text: Json | undefined): string | undefined => {
@@ -132,10 +136,11 @@ export async function uploadLocalFiles(
       for (const item of value) {
         const folder = isFields(item) ? local(item.uri) : undefined;
         if (folder && statSync(folder).isDirectory()) {
-          const files = filesBelow(folder);
-          if (files.length === 0)
+          const folders = foldersBelow(folder);
+          if (folders.length === 0) {
             throw new CliError(EXIT.usage, `${relative(cwd, folder)}: the folder has no files.`);
-          for (const file of files) out.push({ ...(item as Fields), uri: await keyOf(file) });
+          }
+          for (const files of folders) out.push({ ...(item as Fields), uri: await upload.folder(files) });
         } else {
           out.push(await walk(item));
         }

@@ -57,7 +57,8 @@ async function buildInput(connection: Connection, workflow: string, options: Run
     refs.set(path, ref);
     return ref.key;
   };
-  input = await uploadLocalFiles(input, upload, process.cwd());
+  const folder = (paths: string[]): Promise<string> => connection.client.uploadFolder(workflow, paths);
+  input = await uploadLocalFiles(input, { file: upload, folder }, process.cwd());
   for (const file of options.file ?? []) {
     const toInput = entry.triggers.s3?.toInput;
     if (!toInput) throw new CliError(EXIT.usage, `${workflow} takes no --file; give its input with --input.`);

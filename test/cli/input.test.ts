@@ -78,9 +78,13 @@ describe('local files in an input', () => {
   });
   afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-  const upload = (path: string): Promise<string> => Promise.resolve(`up/${path.slice(dir.length + 1)}`);
+  const upload = {
+    file: (path: string): Promise<string> => Promise.resolve(`up/${path.slice(dir.length + 1)}`),
+    folder: (paths: string[]): Promise<string> =>
+      Promise.resolve(`up/${paths.map((path) => path.slice(dir.length + 1)).join('+')}/`),
+  };
 
-  test('are uploaded once; folders become one entry a file; keys stay', async () => {
+  test('are uploaded once; folders become prefixes; keys stay', async () => {
     const input = await uploadLocalFiles(
       {
         sources: [
@@ -96,8 +100,8 @@ describe('local files in an input', () => {
     expect(input).toEqual({
       sources: [
         { uri: 'up/a.jsonl', format: 'jsonl' },
-        { uri: 'up/folder/b.txt' },
-        { uri: 'up/folder/inner/c.md' },
+        { uri: 'up/folder/b.txt/' },
+        { uri: 'up/folder/inner/c.md/' },
         { uri: 'ingest/x/elsewhere.jsonl' },
       ],
       benchmarks: [{ name: 'a.jsonl', uri: 's3://bucket/a.jsonl' }],
