@@ -1,6 +1,7 @@
 import { hashOf } from '#shared/determinism/hash.ts';
 import { workflowOfJob } from '#shared/determinism/ids.ts';
 import type { Json } from '#shared/storage/ports.ts';
+import { withCostSoFar } from '#shared/task/cost.ts';
 import { isTerminal, type Job } from '#shared/task/jobs.ts';
 import { findWorkflow } from '#shared/task/job-control.ts';
 import { ProblemError } from '#shared/task/problems.ts';
@@ -167,7 +168,7 @@ export const getJob = route({
   },
   problems: ['not-found'],
   async handler(request) {
-    const job = await jobFor(request);
+    const job = await withCostSoFar(request.runtime, await jobFor(request));
     const known =
       request.headers['if-none-match']?.split(',').map((tag) => tag.trim().replace(/^W\//, '')) ?? [];
     const unchanged = known.includes(etagOf(job)) || known.includes('*');
