@@ -159,6 +159,7 @@ const config = (documents = 1000) => ({
   }),
   models: { filter: 'builtin', identify: 'builtin', generate: 'builtin', check: 'builtin' },
   builtin: { filter: true, identify: true, generate: true, check: true },
+  contextTokens: {},
   roles: { filter: '', identify: '', generate: '', check: '' },
   fewShotHash: '',
   lexiconHash: '',

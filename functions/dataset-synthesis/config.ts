@@ -11,6 +11,8 @@ export interface SynthesisConfig {
   models: Record<RoleKey, string>;
   /** Whether the builtin algorithms answer a role. */
   builtin: Record<RoleKey, boolean>;
+  /** Tokens a role's model can take, prompt and answer; absent where there is no limit (`builtin`). */
+  contextTokens: Partial<Record<RoleKey, number>>;
   /** Role versions: prompts, few-shots and schemas. */
   roles: Record<RoleKey, string>;
   fewShotHash: string;
@@ -23,7 +25,9 @@ export interface SynthesisConfig {
  * What makes two runs the same data: the input without `batch`, which only says how work is cut, the models it
  * resolves to, and the hashes of roles, few-shots, lexicon and benchmarks.
  */
-export function configHashOf(config: Omit<SynthesisConfig, 'configHash' | 'jobId'>): string {
+export function configHashOf(
+  config: Omit<SynthesisConfig, 'configHash' | 'jobId' | 'contextTokens'>,
+): string {
   const { batch: _batch, ...input } = config.input;
   const { models, roles, fewShotHash, lexiconHash } = config;
   const benchmarks = config.benchmarks.map(({ name, sha256 }) => ({ name, sha256 }));

@@ -53,7 +53,22 @@ export async function resolveConfig(request: {
     lexiconHash,
     benchmarks,
   };
-  return { jobId, ...config, configHash: configHashOf(config) };
+  const contextTokens: SynthesisConfig['contextTokens'] = {};
+  for (const role of ROLE_KEYS) {
+    const tokens = contextOf(registry, models[role]);
+    if (tokens !== undefined) contextTokens[role] = tokens;
+  }
+  return { jobId, ...config, contextTokens, configHash: configHashOf(config) };
+}
+
+/** The context of a model, of a route its largest; undefined where an algorithm answers. */
+function contextOf(registry: Registry, name: string): number | undefined {
+  const sizes = (registry.routes.get(name)?.models ?? [name]).flatMap((model) => {
+    const entry = registry.models.get(model);
+    return entry ? [entry.provider === 'builtin' ? Infinity : entry.contextTokens] : [];
+  });
+  const largest = Math.max(0, ...sizes);
+  return largest === 0 || largest === Infinity ? undefined : largest;
 }
 
 const isKnown = (registry: Registry, name: string): boolean => {

@@ -11,6 +11,7 @@ import {
   type PlacedDocument,
 } from './analysis.ts';
 import type { StageCounts } from './outcome.ts';
+import { overflowOf } from './overflow.ts';
 import { PartRecorder } from './recorder.ts';
 import {
   documentsOf,
@@ -32,7 +33,8 @@ export async function* planFilter(scope: StageScope, shards: Shard[]): AsyncGene
       const id = `${placed.document.docId}:filter`;
       if (settled.has(id) || asked.has(id)) continue;
       asked.add(id);
-      yield filterRequest(placed, scope.config);
+      const request = filterRequest(placed, scope.config);
+      if (!overflowOf('filter', request, scope.config)) yield request;
     }
   }
 }
@@ -58,7 +60,7 @@ export async function* applyFilter(
       const request = identifyRequest(placed, scope.config);
       if (!request || identified.has(request.id) || asked.has(request.id)) continue;
       asked.add(request.id);
-      yield request;
+      if (!overflowOf('identify', request, scope.config)) yield request;
     }
     await recorder.write();
   }

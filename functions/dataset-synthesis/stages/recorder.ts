@@ -3,6 +3,7 @@ import type { InferRequest, InferResult } from '#shared/models/types.ts';
 import { defect } from '#shared/task/errors.ts';
 import type { Provenance, Reject, RejectCode, Stage, StageResult } from '../records.ts';
 import { rejectOf, type RejectDraft } from '../rejects.ts';
+import { overflowOf } from './overflow.ts';
 import { noCounts, stageResultOf, type CallTrace, type Outcome, type StageCounts } from './outcome.ts';
 import type { BatchResults, StageScope } from './store.ts';
 
@@ -65,7 +66,7 @@ export class PartRecorder {
     const result = subject.requested
       ? (this.#batch.byId.get(requestId) ?? this.#settled.get(requestId))
       : undefined;
-    const outcome = subject.requested && !result ? this.#missing(requestId) : decide(result);
+    const outcome = subject.requested && !result ? this.#missing(requestId, request) : decide(result);
     if (result) this.#results.set(requestId, result);
     this.counts.planned++;
     this.counts[outcome.status]++;
@@ -87,7 +88,10 @@ export class PartRecorder {
     return outcome.status === 'ok' ? outcome.next : undefined;
   }
 
-  #missing(requestId: string): Outcome<never> {
+  #missing(requestId: string, request: () => InferRequest | undefined): Outcome<never> {
+    const unsent = request();
+    const overflow = unsent && overflowOf(this.#stage, unsent, this.#scope.config);
+    if (overflow) return overflow;
     if (this.#batch.stop === 'budget') return { status: 'pending' };
     if (this.#batch.stop === 'provider') {
       const evidence = {

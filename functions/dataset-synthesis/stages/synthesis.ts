@@ -41,6 +41,8 @@ export interface Candidate {
   source: Omit<Document, 'text' | 'meta'>;
   /** The generate call. */
   call: Provenance;
+  /** Why the judge cannot be asked. */
+  unsent?: Extract<Outcome<never>, { status: 'failed' }>;
 }
 
 export const pairIdOf = (docId: string, personaIndex: number): string => `${docId}.${personaIndex}`;

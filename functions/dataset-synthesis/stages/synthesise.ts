@@ -5,6 +5,7 @@ import { rows, rowsIfAny } from '../io.ts';
 import type { Analysed, Document, Provenance, QaRecord, Reject, StageResult } from '../records.ts';
 import { rankOf } from '../selection/sampling.ts';
 import { countsOf, whereIs } from './analyse.ts';
+import { overflowOf } from './overflow.ts';
 import { PartRecorder, provenanceOf } from './recorder.ts';
 import { finishedPart, settledResults, type BatchResults, type PartDone, type StageScope } from './store.ts';
 import {
@@ -94,7 +95,8 @@ export async function* planGenerate(scope: StageScope, shards: PairShard[]): Asy
       const id = `${pair.pairId}:generate`;
       if (settled.has(id) || asked.has(id)) continue;
       asked.add(id);
-      yield generateRequest(pair, scope.config);
+      const request = generateRequest(pair, scope.config);
+      if (!overflowOf('generate', request, scope.config)) yield request;
     }
   }
 }
@@ -120,9 +122,10 @@ export async function* applyGenerate(
         (result) => generateOutcome(pair, result!, config, benchmarks),
       );
       if (!candidate) continue;
-      candidates.push(candidate);
       const request = checkRequest(candidate, pair.document.text, config);
-      if (checked.has(request.id) || asked.has(request.id)) continue;
+      const unsent = overflowOf('check', request, config);
+      candidates.push(unsent ? { ...candidate, unsent } : candidate);
+      if (unsent || checked.has(request.id) || asked.has(request.id)) continue;
       asked.add(request.id);
       yield request;
     }
@@ -156,9 +159,9 @@ export async function applyCheck(
         const { pairId, docId, question, answer } = candidate.candidate;
         const where = whereIs(candidate.source);
         const record = recorder.record(
-          { id: pairId, requested: true, pairId, question, answer, ...where },
+          { id: pairId, requested: !candidate.unsent, pairId, question, answer, ...where },
           () => checkRequest(candidate, texts?.get(docId) ?? '', config),
-          (result) => checkOutcome(candidate, result!, earlier.get(docId) ?? []),
+          (result) => candidate.unsent ?? checkOutcome(candidate, result!, earlier.get(docId) ?? []),
         );
         const { part, line } = candidate;
         if (record) yield { record, part, line, pairId, source: where.source };

@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { loadRegistry } from '#shared/models/registry.ts';
 import { readJson, writeJson } from '#shared/storage/jsonl.ts';
 import { defineTask } from '#shared/task/define-task.ts';
-import { conflict, invalidInput, isError } from '#shared/task/errors.ts';
+import { conflict, invalidInput } from '#shared/task/errors.ts';
 import { fieldProblems } from '#shared/task/fields.ts';
-import { batchSizes } from '../config.ts';
+import { batchSizes, type SynthesisConfig } from '../config.ts';
+import { jsonIfAny } from '../io.ts';
 import { keysOf } from '../keys.ts';
 import { SynthesisInputSchema } from '../records.ts';
 import { resolveConfig } from '../resolve.ts';
@@ -25,14 +26,14 @@ export const handler = defineTask({
     }
     const registry = await loadRegistry(ctx.runtime);
     const config = await resolveConfig({ jobId, input: parsed.data, model, registry, runtime: ctx.runtime });
-    const written = await writeJson(ctx.artifacts, keysOf(jobId).config, config, { ifAbsent: true }).catch(
-      (error: unknown) => {
-        if (!isError(error, 'Conflict')) throw error;
-        throw conflict(
-          'The job began with other prompts, models or benchmarks than there are now; its parts would not fit together. Start a new job: unchanged calls come from the cache.',
-        );
-      },
-    );
+    const key = keysOf(jobId).config;
+    const earlier = await jsonIfAny<SynthesisConfig>(ctx.artifacts, key);
+    if (earlier && earlier.configHash !== config.configHash) {
+      throw conflict(
+        'The job began with other prompts, models or benchmarks than there are now; its parts would not fit together. Start a new job: unchanged calls come from the cache.',
+      );
+    }
+    const written = await writeJson(ctx.artifacts, key, earlier ?? config);
     return {
       config: written,
       batch: { ...batchSizes(parsed.data), maxConcurrency: parsed.data.batch.maxConcurrency },
