@@ -116,6 +116,7 @@ export class ObjectFiles {
         return move();
       } catch (error) {
         const code = codeOf(error);
+        if (code === 'ENOTDIR') throw conflict(`"${printable(key)}" lies below an existing object.`);
         const inTheWay = code === 'EEXIST' || code === 'EISDIR' || code === 'ENOTEMPTY';
         // A delete may prune the parent between the two calls, or have left an empty directory of this name.
         const mended = inTheWay ? isEmptied(path) : code === 'ENOENT';
