@@ -11,6 +11,7 @@ import { readText, writeJsonl } from '#shared/storage/jsonl.ts';
 import { embeddedRuntime, type TestRuntime } from '#test/support/runtime.ts';
 
 const CONCURRENCY = 8;
+const SPEED = 20;
 const worlds: TestRuntime[] = [];
 afterEach(async () => {
   for (const world of worlds.splice(0)) await world.close();
@@ -18,17 +19,29 @@ afterEach(async () => {
 
 const requests = function* (count: number): Generator<InferRequest> {
   for (let n = 0; n < count; n++) {
-    yield { id: `r${n}`, role: { name: 'test/role', version: '1' }, model: 'm', messages: [{ role: 'user', content: `question ${n}` }] };
+    yield {
+      id: `r${n}`,
+      role: { name: 'test/role', version: '1' },
+      model: 'm',
+      messages: [{ role: 'user', content: `question ${n}` }],
+    };
   }
 };
-const linesIn = (file: string): string[] => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []);
+const linesIn = (file: string): string[] =>
+  existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
 
 /** Runs the batch in a process of its own, killing it once the model has billed `kill` answers more. */
-function child(order: Record<string, unknown>, bill: string, kill?: number): Promise<BatchOutput | undefined> {
+function child(
+  order: Record<string, unknown>,
+  bill: string,
+  kill?: number,
+): Promise<BatchOutput | undefined> {
   return new Promise((resolve, reject) => {
     const before = linesIn(bill).length;
     const script = join(import.meta.dirname, 'inference-child.ts');
-    const running = spawn(process.execPath, [script, JSON.stringify({ ...order, bill })], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const running = spawn(process.execPath, [script, JSON.stringify({ ...order, bill })], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let out = '';
     let errors = '';
     let killed = false;
@@ -54,7 +67,8 @@ async function course(count: number, faults: boolean, kills: number[]) {
   await openBudget(runtime, jobId, { microUsd: 1_000_000_000 });
   const ref = await writeJsonl(runtime.artifacts, `jobs/${jobId}/work/requests.jsonl`, requests(count));
   const bill = join(dir, 'bill.txt');
-  const order = { dataDir: dir, jobId, requests: ref, faults };
+  const epoch = Date.now();
+  const order = { dataDir: dir, jobId, requests: ref, faults, epoch, speed: SPEED };
   let killed = 0;
   let output: BatchOutput | undefined;
   for (const kill of [...kills, undefined]) {
@@ -64,12 +78,23 @@ async function course(count: number, faults: boolean, kills: number[]) {
   }
   const billed = linesIn(bill);
   // The killed processes' leases lapse; seen from later.
-  const later = { ...runtime, clock: { ...runtime.clock, now: () => runtime.clock.now() + 200_000 } };
+  const later = {
+    ...runtime,
+    clock: { ...runtime.clock, now: () => epoch + (Date.now() - epoch) * SPEED + 200_000 },
+  };
   await sweepLeases(later, { models: new Map(), routes: new Map() }, jobId);
-  const totals = await reconcile(runtime, jobId);
+  const totals = await reconcile(later, jobId);
   const rows = [];
   for await (const row of ledgerRows(runtime.records, jobId)) rows.push(row);
-  return { output: output!, text: await readText(runtime.artifacts, output!.results), billed, killed, totals, rows, budget: await budgetOf(runtime, jobId) };
+  return {
+    output: output!,
+    text: await readText(runtime.artifacts, output!.results),
+    billed,
+    killed,
+    totals,
+    rows,
+    budget: await budgetOf(runtime, jobId),
+  };
 }
 
 function check(run: Awaited<ReturnType<typeof course>>, count: number, clean: string): void {
@@ -100,6 +125,14 @@ describe('the fault course', () => {
     const count = 300;
     const clean = (await course(count, false, [])).text;
     const rng = seededRng('kills');
-    check(await course(count, true, Array.from({ length: 8 }, () => 5 + rng.below(40))), count, clean);
+    check(
+      await course(
+        count,
+        true,
+        Array.from({ length: 8 }, () => 5 + rng.below(40)),
+      ),
+      count,
+      clean,
+    );
   }, 120_000);
 });

@@ -2,7 +2,7 @@ import type { Runtime } from '#shared/task/runtime.ts';
 import { budgetExhausted } from '#shared/task/errors.ts';
 import { onAbort } from '../limits/on-abort.ts';
 import type { Registry } from '../types.ts';
-import { amounts, heldBy, UNITS, type Amounts, type BudgetState, type Unit } from './item.ts';
+import { amounts, GRACE_MS, heldBy, UNITS, type Amounts, type BudgetState, type Unit } from './item.ts';
 import { Lease } from './lease.ts';
 import { sweepLeases } from './sweep.ts';
 
@@ -210,26 +210,31 @@ export class Purse {
 
   /** A block when there is plenty, else exactly what is missing. */
   async #ask(lease: Lease, need: Amounts, options: ReserveOptions): Promise<boolean> {
-    let budget = lease.budget;
-    if (budget.version === 0) budget = await lease.refresh();
+    const budget = lease.budget.version === 0 ? await lease.refresh() : lease.budget;
     const missing = lease.shortfall(need);
     const block = amounts();
-    let larger = false;
     for (const unit of UNITS) {
       if (missing[unit] === 0) continue;
       const fair = Math.max(need[unit], Math.floor(budget.remaining[unit] / 8));
       block[unit] = Math.max(missing[unit], Math.min(2 * options.concurrency * need[unit], fair));
-      larger ||= block[unit] > missing[unit];
     }
-    if (await lease.grant(block)) return true;
-    return larger && (await lease.grant(lease.shortfall(need)));
+    // What was read a moment ago spares writes that would be refused.
+    const there = (amount: Amounts): boolean =>
+      UNITS.every((unit) => budget.remaining[unit] >= amount[unit] || amount[unit] === 0);
+    if (there(block) && (await lease.grant(block))) return true;
+    const rest = lease.shortfall(need);
+    return UNITS.some((unit) => block[unit] > rest[unit]) && there(rest) && (await lease.grant(rest));
   }
 
   /** Waits for money to come free. @throws BudgetExhausted when none will. */
   async #refused(lease: Lease, need: Amounts, { registry, signal }: ReserveOptions): Promise<void> {
     const { clock } = this.#runtime;
-    await sweepLeases(this.#runtime, registry, this.#jobId);
     const budget = await lease.refresh();
+    if ([...budget.leases.values()].some(({ until }) => until + GRACE_MS < clock.now())) {
+      await sweepLeases(this.#runtime, registry, this.#jobId);
+      await lease.refresh();
+      return;
+    }
     const others = heldBy(budget, lease.id);
     const here = lease.spentHere();
     for (const unit of UNITS) {
@@ -252,6 +257,7 @@ export class Purse {
     } finally {
       this.#wake = undefined;
     }
+    await lease.refresh();
   }
 
   /** Renews the lease while calls run, and gives it back when the process has stopped calling. */

@@ -33,7 +33,9 @@ describe('early stop and breaker', () => {
     expect(await here.closed()).toBe(false);
     expect(await here.enter()).toMatchObject({ admitted: false });
     clock.advance(15_001);
-    const admissions = await Promise.all(Array.from({ length: 50 }, (_, n) => (n % 2 ? here : there).enter()));
+    const admissions = await Promise.all(
+      Array.from({ length: 50 }, (_, n) => (n % 2 ? here : there).enter()),
+    );
     expect(admissions.filter((one) => one.admitted)).toEqual([{ admitted: true, probe: true }]);
     await there.after(true, undefined);
     for (let i = 0; i < 2; i++) {

@@ -10,7 +10,11 @@ import { virtualClock } from '../support/virtual-clock.ts';
 let world: TestRuntime;
 afterEach(() => world.close());
 
-const jobOf = (seed: number): string => `test-workflow.${String(seed).padStart(3, 'a').replace(/\d/g, (d) => 'abcdefghij'[+d]!).padEnd(26, 'a')}`;
+const jobOf = (seed: number): string =>
+  `test-workflow.${String(seed)
+    .padStart(3, 'a')
+    .replace(/\d/g, (d) => 'abcdefghij'[+d]!)
+    .padEnd(26, 'a')}`;
 
 describe('budgets shared by processes', () => {
   it('[model-inference 22] 50 callers in 5 processes never commit more than the cap, over 200 seeds', async () => {
@@ -30,7 +34,9 @@ describe('budgets shared by processes', () => {
         committed += Math.ceil(0.25 * 600 + 2 * output);
         return reply('fine', 600, output);
       });
-      const doors = Array.from({ length: 5 }, () => testDoor(runtime, { provider, jobId, models: [model('m')] }));
+      const doors = Array.from({ length: 5 }, () =>
+        testDoor(runtime, { provider, jobId, models: [model('m')] }),
+      );
       await clock.run(async () => {
         await Promise.allSettled(
           Array.from({ length: 50 }, (_, n) =>
@@ -41,9 +47,13 @@ describe('budgets shared by processes', () => {
       });
       const { spent, remaining, leases } = await budgetOf(runtime, jobId);
       expect(committed).toBeLessThanOrEqual(cap);
-      expect({ spent: spent.micros, sum: spent.micros + remaining.micros, leases }).toEqual({ spent: committed, sum: cap, leases: 0 });
+      expect({ spent: spent.micros, sum: spent.micros + remaining.micros, leases }).toEqual({
+        spent: committed,
+        sum: cap,
+        leases: 0,
+      });
     }
-  });
+  }, 90_000);
 
   it('sweeps the lease of a process that is gone: its open row lapses, its slack returns, its ledger agrees', async () => {
     const clock = virtualClock();

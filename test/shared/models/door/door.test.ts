@@ -20,7 +20,12 @@ afterEach(() => world?.close());
 
 const output = {
   name: 'answer',
-  schema: { type: 'object', properties: { a: { type: 'integer' } }, required: ['a'], additionalProperties: false },
+  schema: {
+    type: 'object',
+    properties: { a: { type: 'integer' } },
+    required: ['a'],
+    additionalProperties: false,
+  },
 };
 
 describe('the door', () => {
@@ -43,7 +48,10 @@ describe('the door', () => {
     const garbage = scripted(() => reply('I would rather not.'));
     const second = testDoor(world.runtime, { provider: garbage });
     const { result } = await clock.run(() => second.infer(request('y', { output })));
-    expect(result).toMatchObject({ status: 'rejected', error: { code: 'PARSE_ERROR', raw: 'I would rather not.' } });
+    expect(result).toMatchObject({
+      status: 'rejected',
+      error: { code: 'PARSE_ERROR', raw: 'I would rather not.' },
+    });
     expect(garbage.calls).toHaveLength(2);
   });
 
@@ -63,7 +71,9 @@ describe('the door', () => {
     expect(key(same)).toBe(key(base));
     const image = (sha256: string): InferRequest =>
       request('x', {
-        messages: [{ role: 'user', content: [{ type: 'image', key: 'k', sha256, mime: 'image/png', bytes: 3 }] }],
+        messages: [
+          { role: 'user', content: [{ type: 'image', key: 'k', sha256, mime: 'image/png', bytes: 3 }] },
+        ],
       });
     const all = [
       key(base),
@@ -83,10 +93,17 @@ describe('the door', () => {
       return reply('fine');
     });
     const test = testDoor(runtime, { provider });
-    const all = await clock.run(() => Promise.all(Array.from({ length: 20 }, () => test.infer(request('x')))));
+    const all = await clock.run(() =>
+      Promise.all(Array.from({ length: 20 }, () => test.infer(request('x')))),
+    );
     expect(provider.calls).toHaveLength(1);
     expect(new Set(all.map(({ result }) => JSON.stringify(result))).size).toBe(1);
-    expect(await totalsOf(runtime, test.ctx.jobId)).toMatchObject({ calls: 1, cacheHits: 19, microUsd: 750, savedMicros: 19 * 750 });
+    expect(await totalsOf(runtime, test.ctx.jobId)).toMatchObject({
+      calls: 1,
+      cacheHits: 19,
+      microUsd: 750,
+      savedMicros: 19 * 750,
+    });
   });
 
   it('[model-inference 20] errors and rejects never come from the cache', async () => {
@@ -111,7 +128,10 @@ describe('the door', () => {
     });
     const dear = scripted(() => reply('never'));
     const test = testDoor(runtime, {
-      models: [model('cheap'), model('dear', { price: [{ from: '2020-01-01', inputPerMTok: 50, outputPerMTok: 500 }] })],
+      models: [
+        model('cheap'),
+        model('dear', { price: [{ from: '2020-01-01', inputPerMTok: 50, outputPerMTok: 500 }] }),
+      ],
       routes: [{ name: 'r', policy: 'static', models: ['cheap', 'dear'] }],
       provider: { cheap, dear },
     });
@@ -127,7 +147,10 @@ describe('the door', () => {
       { from: '2025-12-01', inputPerMTok: 1, outputPerMTok: 1 },
       { from: '2026-01-02', inputPerMTok: 9, outputPerMTok: 9 },
     ];
-    const test = testDoor(runtime, { models: [model('m', { price: prices })], provider: scripted(() => reply('x', 1_000_000, 0)) });
+    const test = testDoor(runtime, {
+      models: [model('m', { price: prices })],
+      provider: scripted(() => reply('x', 1_000_000, 0)),
+    });
     expect((await clock.run(() => test.infer(request('x')))).trace.costMicros).toBe(1_000_000);
     const rows: unknown[] = [];
     for await (const row of ledgerRows(runtime.records, test.ctx.jobId)) rows.push(row.priceVersion);
@@ -137,7 +160,9 @@ describe('the door', () => {
   it('[model-inference 29] prompts and answers never reach the default log', async () => {
     const runtime = await open();
     const test = testDoor(runtime, { provider: scripted(() => reply('CANARY-ANSWER')) });
-    await clock.run(() => test.infer(request('x', { messages: [{ role: 'user', content: 'CANARY-PROMPT' }] })));
+    await clock.run(() =>
+      test.infer(request('x', { messages: [{ role: 'user', content: 'CANARY-PROMPT' }] })),
+    );
     await clock.run(() => test.door.close());
     const text = JSON.stringify(world.logs);
     expect(text).toContain('model call');

@@ -10,7 +10,9 @@ const price = (inputPerMTok: number, outputPerMTok: number, cachedInputPerMTok?:
 
 describe('costOf', () => {
   it('[model-inference 3] gives the three costs of section 7', () => {
-    expect(costOf({ input: 2000, cached: 1500, output: 4000, reasoning: 3000 }, price(1.25, 10, 0.125))).toBe(40_813);
+    expect(costOf({ input: 2000, cached: 1500, output: 4000, reasoning: 3000 }, price(1.25, 10, 0.125))).toBe(
+      40_813,
+    );
     expect(costOf({ input: 7, output: 3 }, price(0.15, 0.6))).toBe(3);
     expect(costOf({ input: 1_000_000, output: 500_000 }, price(1.1, 4.4))).toBe(3_300_000);
   });
