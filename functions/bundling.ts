@@ -14,11 +14,14 @@ const FUNCTIONS = import.meta.dirname;
  */
 export function bundleOptions(entry: string, outdir: string): BuildOptions & { outdir: string } {
   return {
-    entryPoints: { index: join(FUNCTIONS, entry) },
+    // The tokenizer stands beside every bundle: shared/text/tokens.ts loads it, synchronously, when a text is counted.
+    entryPoints: { index: join(FUNCTIONS, entry), o200k_base: 'gpt-tokenizer/encoding/o200k_base' },
+    define: { 'process.env.AGENTMILL_O200K_MODULE': '"./o200k_base.mjs"' },
     absWorkingDir: join(FUNCTIONS, '..'),
     outdir,
     outExtension: { '.js': '.mjs' },
-    chunkNames: 'chunks/[name]-[hash]',
+    // All in one folder, so that relative names hold in every chunk.
+    chunkNames: '[name]-[hash]',
     bundle: true,
     splitting: true,
     format: 'esm',

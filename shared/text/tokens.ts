@@ -1,4 +1,13 @@
-import { countTokens as count, decode, encode } from 'gpt-tokenizer/encoding/o200k_base';
+import { createRequire } from 'node:module';
+import type * as o200kBase from 'gpt-tokenizer/encoding/o200k_base';
+
+/** Set by the bundler (functions/bundling.ts), which gives the encoding a file of its own beside the bundle. */
+const MODULE = process.env.AGENTMILL_O200K_MODULE ?? 'gpt-tokenizer/encoding/o200k_base';
+
+let loaded: typeof o200kBase | undefined;
+/** Its ranks are most of three megabytes: loaded by the first text that is counted, not by every cold start. */
+const o200k = (): typeof o200kBase =>
+  (loaded ??= createRequire(import.meta.url)(MODULE) as typeof o200kBase);
 
 // Corpora may spell special tokens; here they are plain text.
 const PLAIN = { allowedSpecial: new Set<string>(), disallowedSpecial: new Set<string>() };
@@ -12,6 +21,7 @@ const LONG_RUN = new RegExp(`\\S{${LONGEST_RUN},}|\\s{${LONGEST_RUN},}`, 'g');
  * 2,000 or more characters without a break is counted in slices of 1,000, which keeps the time linear.
  */
 export function countTokens(text: string): number {
+  const { countTokens: count } = o200k();
   if (text.length < LONGEST_RUN) return count(text, PLAIN);
   let tokens = 0;
   let end = 0;
@@ -27,10 +37,10 @@ export function countTokens(text: string): number {
 
 /** The o200k_base token ids of a text. */
 export function encodeTokens(text: string): number[] {
-  return encode(text, PLAIN);
+  return o200k().encode(text, PLAIN);
 }
 
 /** The text of o200k_base token ids. */
 export function decodeTokens(tokens: number[]): string {
-  return decode(tokens);
+  return o200k().decode(tokens);
 }
