@@ -24,6 +24,16 @@ const WITH_ARTICLE =
 const COMMON_HEAD =
   /^(?:bridge|tower|museum|cathedral|church|castle|palace|canal|river|lake|mountain|island|islands|dam|tunnel|lighthouse|railway|school|university|college|library|garden|park|trail|way|town|city|village|telescope|observatory|engine|battery|planet|moon|element|metal|bird|plant|tree|abbey|viaduct|aqueduct|theatre|station|harbour|ocean|sea|desert|treaty|company|society|festival|path|wall)$/i;
 
+/** Whether a text mostly puts an article before a name; "the Kosovo Force" is another name. */
+function articled(bare: string, body: string): boolean {
+  // One word alone is a name without article, whatever stands behind it ("the Svalbard archipelago").
+  if (!bare.includes(' ')) return false;
+  const name = bare.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  const all = body.match(new RegExp(`(?<!\\p{L})${name}(?!\\p{L})`, 'gu'))?.length ?? 0;
+  const withArticle = body.match(new RegExp(`\\b[Tt]he ${name}(?=[,.;]| \\p{Ll})`, 'gu'))?.length ?? 0;
+  return withArticle > 0 && withArticle * 2 >= all;
+}
+
 /**
  * The subject a title names, else undefined: `Albania: Geography` and `Country profile: Albania` are about Albania. How-to titles,
  * codes and cut-off titles name none. A name takes an article where its kind or the text does.
@@ -69,7 +79,7 @@ export function subjectOf(title: string, body = ''): Subject | undefined {
       (bare.includes(' ') && ARTICLE_HEAD.test(head)) ||
       /^(?:netherlands|philippines|maldives|bahamas|gambia)$/i.test(bare));
   return {
-    name: the || article || (!NO_ARTICLE.test(bare) && body.includes(`he ${bare} `)) ? `the ${bare}` : bare,
+    name: the || article || (!NO_ARTICLE.test(bare) && articled(bare, body)) ? `the ${bare}` : bare,
     bare,
     head: COMMON_HEAD.test(head) && bare.includes(' ') ? head.toLowerCase() : undefined,
   };
