@@ -1,10 +1,9 @@
-import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { catalog as allWorkflows } from '#functions/catalog.ts';
 import { systemClock, type Clock } from '#shared/determinism/clock.ts';
 import { randomIds, type Ids } from '#shared/determinism/ids.ts';
 import { openEmbedded } from '#shared/storage/embedded/index.ts';
-import type { Artifacts, Json, ObjectCreated } from '#shared/storage/ports.ts';
+import type { Artifacts, Json } from '#shared/storage/ports.ts';
 import type { BudgetInput } from '#shared/task/budgets.ts';
 import type { WorkflowEntry } from '#shared/task/catalog.ts';
 import { describeFindings } from '#shared/task/check-catalog.ts';
@@ -12,17 +11,16 @@ import { defect } from '#shared/task/errors.ts';
 import { jobControl } from '#shared/task/job-control.ts';
 import { isTerminal, type Job } from '#shared/task/jobs.ts';
 import { bindPlaceholders, placeholdersOf } from '#shared/task/placeholders.ts';
-import { withRuntime, type Runtime } from '#shared/task/runtime.ts';
+import type { Runtime } from '#shared/task/runtime.ts';
 import type { Gateway } from './gateway/index.ts';
 import { createTaskHost, functionArn, taskFunctionName, type FunctionHost } from './host/index.ts';
 import { catalogFindings } from './platform/catalog-check.ts';
-import { consume, type BatchHandler } from './platform/consumers.ts';
 import { definitionOf, definitionText } from './platform/definitions.ts';
-import { objectCreatedEvent, watchDropFolder } from './platform/drop-folder.ts';
 import { announceEndings } from './platform/endings.ts';
 import { serveApi } from './platform/http.ts';
 import { removeOwner, writeOwner } from './platform/owner-file.ts';
 import { TaskLog } from './platform/task-log.ts';
+import { startTriggers } from './platform/triggers.ts';
 import { createEngine, machineArn, type Engine } from './states/index.ts';
 
 export { catalogFindings, definitionOf };
@@ -114,8 +112,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
       host.value!.invoke(name, event, { ...invocation, context: { ...context } }),
     onError: complain,
   });
-  const starts = storage.queue('starts');
-  const endings = announceEndings(engine, starts, complain);
+  const endings = announceEndings(engine, storage.queue('starts'), complain);
   const runtime: Runtime = {
     kind: 'embedded',
     artifacts: storage.artifacts(),
@@ -130,62 +127,17 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   };
   host.value = createTaskHost({ catalog: allWorkflows, runtime });
   const control = jobControl(runtime, allWorkflows);
-  const stops: (() => Promise<void> | void)[] = [];
-  const scoped =
-    <A extends unknown[], R>(body: (...args: A) => R) =>
-    (...args: A): R =>
-      withRuntime(runtime, () => body(...args));
-
   loadMachines(engine, storage.bucket);
 
   const folder = (prefix: string): string => join(dataDir, 'objects', storage.bucket, prefix);
-  const fire = async (): Promise<void> => {
-    const [{ handler: start }, { handler: sweep }] = await Promise.all([
-      import('#functions/triggers/start.ts'),
-      import('#functions/triggers/sweep.ts'),
-    ]);
-    stops.push(
-      storage.onCreated(async (event: ObjectCreated) => {
-        const queue = event.key.startsWith('ingest/')
-          ? starts
-          : /^async\/(out|fail)\//.test(event.key)
-            ? storage.queue('results')
-            : undefined;
-        if (queue && event.bucket === storage.bucket)
-          await queue.send([{ body: JSON.stringify(objectCreatedEvent(event)) }]);
-      }),
-    );
-    const consumers = [consume(starts, scoped(start as unknown as BatchHandler), { onError: complain })];
-    const every = (ms: number, body: (event: object) => Promise<unknown>): NodeJS.Timeout => {
-      const timer = setInterval(() => void body({}).catch(complain), ms);
-      timer.unref();
-      return timer;
-    };
-    const timers = [every(15 * 60_000, scoped(sweep as unknown as (event: object) => Promise<unknown>))];
-    // The folders are there for people to drop files into.
-    for (const { triggers } of allWorkflows) {
-      if (triggers.s3) mkdirSync(folder(triggers.s3.prefix), { recursive: true });
-    }
-    const dropped = watchDropFolder({
-      artifacts: storage.artifacts(),
-      records: storage.records,
-      starts,
-      clock: systemClock,
-      onError: complain,
-    });
-    stops.push(async () => {
-      await dropped.stop();
-      timers.forEach(clearInterval);
-      await Promise.all(consumers.map((consumer) => consumer.stop()));
-    });
-  };
+  let triggers: { stop(): Promise<void> } | undefined;
   if (!options.paused) {
-    await storage.start();
     if (!(await engine.resume())) {
       throw defect(`${dataDir} is in use by another agentmill process.`);
     }
     await endings.watchRunning(allWorkflows.map((entry) => entry.name));
-    await fire();
+    triggers = await startTriggers({ storage, runtime, catalog: allWorkflows, folder, onError: complain });
+    await storage.start();
   }
   if (options.listen) {
     served = await serveApi({
@@ -205,10 +157,6 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
       await clock.sleep(20);
     }
   };
-  const stopTriggers = async (): Promise<void> => {
-    for (const stop of stops.splice(0)) await stop();
-  };
-
   return {
     dataDir,
     bucket: storage.bucket,
@@ -227,13 +175,13 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     taskLog: (jobId) => log.value!.of(jobId),
     async drain(ms) {
       closing = true;
-      await stopTriggers();
+      await triggers?.stop();
       await engine.close();
       await Promise.race([host.value!.close(), systemClock.sleep(ms)]);
     },
     async close() {
       closing = true;
-      await stopTriggers();
+      await triggers?.stop();
       await served?.close();
       removeOwner(dataDir, process.pid);
       await engine.close();
