@@ -24,13 +24,15 @@ export interface ChatStub {
 }
 
 /** An OpenAI-compatible server on loopback whose answers a test decides. Usage is 100 tokens in, 50 out. */
-export async function chatStub(answer: (call: ChatCall) => ChatAnswer): Promise<ChatStub> {
+export async function chatStub(
+  answer: (call: ChatCall) => ChatAnswer | Promise<ChatAnswer>,
+): Promise<ChatStub> {
   const answered: ChatCall[] = [];
   const requests: ChatCall[] = [];
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
+    request.on('end', async () => {
       const text = Buffer.concat(chunks).toString();
       const body = JSON.parse(text) as {
         messages: { content: string }[];
@@ -42,7 +44,7 @@ export async function chatStub(answer: (call: ChatCall) => ChatAnswer): Promise<
         body: sha256Hex(text),
       };
       requests.push(call);
-      const said = answer(call);
+      const said = await answer(call);
       if (typeof said !== 'string') {
         response.writeHead(said.status, { 'content-type': 'application/json', ...said.headers });
         response.end(JSON.stringify({ error: { message: `status ${said.status}` } }));

@@ -7,7 +7,8 @@ import { catalog, openPlatform, type Platform } from '#local/platform.ts';
 import { readJsonl } from '#shared/storage/jsonl.ts';
 import { jobControl } from '#shared/task/job-control.ts';
 import type { Job } from '#shared/task/jobs.ts';
-import { bridge, jsonl, nameOf, PERSONAS, questionsOf } from '#test/functions/dataset-synthesis/bridges.ts';
+import { bridge, jsonl } from '#test/functions/dataset-synthesis/bridges.ts';
+import { aboutBridge, goodAnswer } from './bridge-answers.ts';
 import { chatStub, type ChatAnswer, type ChatCall, type ChatStub } from './chat-stub.ts';
 
 /** dataset-synthesis on the whole embedded platform, against an OpenAI-compatible server. */
@@ -50,27 +51,6 @@ async function start(
   open = { platform, stub, dir };
   await platform.runtime.artifacts.put(KEY, jsonl(Array.from({ length: count }, (_, n) => bridge(n))));
   return { platform, stub };
-}
-
-const aboutBridge = (prompt: string): number => {
-  const name = /(\w+) Bridge is a stone arch bridge in Fenmoor/.exec(prompt)![1];
-  return Array.from({ length: 200 }, (_, n) => n).find((n) => nameOf(n) === name)!;
-};
-
-/** The prompt names the persona first and the other ones, to keep questions apart, after it. */
-const personaOf = (prompt: string): 0 | 1 => {
-  const [first, second] = PERSONAS.map((persona) => prompt.lastIndexOf(persona)) as [number, number];
-  return first >= 0 && (second < 0 || first < second) ? 0 : 1;
-};
-
-function goodAnswer({ role, prompt }: ChatCall): string {
-  if (role === 'filter') return JSON.stringify({ thought: '', qualified: true, reason: 'ok' });
-  if (role === 'identify')
-    return JSON.stringify({ thought: '', domain: 'Other', personas: PERSONAS.slice(0, 2) });
-  if (role === 'check')
-    return JSON.stringify({ thought: '', answerCorrect: true, leaksAnswer: false, hasContext: true });
-  const [question, answer] = questionsOf(aboutBridge(prompt))[personaOf(prompt)]!;
-  return JSON.stringify({ thought: '', question, answer, answerType: 'date', aliases: [], evidence: '' });
 }
 
 const run = (input: Record<string, unknown> = {}, options: object = {}): Promise<Job> =>
