@@ -52,12 +52,15 @@ function openingPhrase(tokens: Token[], sentence: string, names: Set<string>): H
   let index = 0;
   let proper = false;
   let lastContent = -1;
+  // "Linus Torvalds created": a run of two names is no ordinary word with the capital of its place.
+  const fullName =
+    tokens[0]!.pos === 'PROPN' && tokens[1]?.pos === 'PROPN' && /^\p{Lu}\p{Ll}/u.test(tokens[1].text);
   const article = /^(?:the|an?)$/i.test(tokens[0]?.text ?? '') && tokens[0]!.pos === 'DET';
   if (article) index = 1;
   for (; index < tokens.length && index < 10; index++) {
     const token = tokens[index]!;
     const capital = /^\p{Lu}/u.test(token.text);
-    if (capital && (index > 0 || names.has(token.text)) && token.pos !== 'PRON') {
+    if (capital && (index > 0 || names.has(token.text) || fullName) && token.pos !== 'PRON') {
       proper = true;
       lastContent = index;
       continue;
@@ -189,14 +192,18 @@ export function clausesOfPage(page: Page): Clause[] {
 
 /** Common nouns that point back at something named earlier, unless a phrase behind them says which. */
 const POINTING_BACK =
-  /\bthe (?:\p{Ll}+ )?(?:colony|colonies|territory|territories|islands?|country|region|city|town|village|area|government|state|nation|party|king|queen|president|monarchy|company|bridge|canal|tunnel|tower|church|school|building|site|river|lake|mountain|war|treaty|project|band|team|club|book|novel|film|species|plant|animal|machine|device|disease|gas|metal|element|drug|substance|method|system|family|couple|brothers|author|poet|painter|artist)\b(?! (?:of|in|for|between|that|where|with|called|named)\b)/u;
+  /\bthe (?:\p{Ll}+ )?(?:colony|colonies|territory|territories|islands?|country|region|city|town|village|area|government|state|nation|party|king|queen|president|monarchy|company|bridge|canal|tunnel|tower|church|school|building|site|river|lake|mountain|war|treaty|project|band|team|club|book|novel|film|species|plant|animal|machine|device|disease|gas|metal|element|drug|substance|method|system|family|couple|question|theorem|proof|symptom|brothers|author|poet|painter|artist)\b(?! (?:of|in|for|between|that|where|with|called|named)\b)/u;
 
 const NAME_ONLY =
-  /^(?:the )?\p{Lu}[\p{L}\p{M}\p{N}'’.-]*(?: (?:(?:of|the|de|da|do|del|di|du|des|la|le|van|von|der|and|y|in|for) )*\p{Lu}[\p{L}\p{M}\p{N}'’.-]*)*$/u;
+  /^(?:the )?\p{Lu}[\p{L}\p{M}\p{N}'’.-]*(?: (?:(?:of|the|de|da|do|del|di|du|des|la|le|van|von|der|and|y|in|for) )*\p{Lu}[\p{L}\p{M}\p{N}'’.-]*)*(?: \p{Ll}[\p{L}-]+)?$/u;
 
 /** Whether a reader knows whom or what a question is about: its subject is a name, or the title's subject occurs. */
 export function identified(clause: Clause, question: string, page: Page): boolean {
   if (POINTING_BACK.test(question)) return false;
+  // "Andrew Wiles announced a proof": of what, another sentence says.
+  if (clause.subject !== page.subject?.name && / an? \p{Ll}+\?$/u.test(question)) return false;
+  if (/^(?:Early|Late|Later|Former|Modern|Some|Several|Many|Most|Other|Local)\b/.test(clause.subject))
+    return false;
   if (NAME_ONLY.test(clause.subject)) return true;
   return page.subject !== undefined && question.includes(page.subject.bare);
 }
