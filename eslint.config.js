@@ -53,7 +53,11 @@ export default tseslint.config(
     [closed(['infra', 'cli'], 'local imports functions, shared and statemachines only.'), PROVIDER_PACKAGES],
     ['local/endpoint-server/**'],
   ),
-  restrict(['shared/**/*.ts'], [INWARD, closed(['functions'], 'shared never imports functions.'), PROVIDER_PACKAGES], ['shared/models/**']),
+  restrict(
+    ['shared/**/*.ts'],
+    [INWARD, closed(['functions'], 'shared never imports functions.'), PROVIDER_PACKAGES],
+    ['shared/models/**'],
+  ),
   restrict(['shared/models/**/*.ts'], [INWARD, closed(['functions'], 'shared never imports functions.')]),
   restrict(['functions/*.ts', 'functions/{inference,api,triggers}/**/*.ts'], [INWARD, PROVIDER_PACKAGES]),
   ...workflows.map((name) =>

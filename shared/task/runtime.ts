@@ -36,6 +36,8 @@ export async function currentRuntime(): Promise<Runtime> {
   const scoped = scope.getStore();
   if (scoped) return scoped;
   // Loaded lazily: SDK clients are most of a cold start, and the embedded platform never needs them.
-  fromEnvironment ??= import('#shared/storage/aws/runtime.ts').then((module) => module.awsRuntime(process.env));
+  fromEnvironment ??= import('#shared/storage/aws/runtime.ts').then((module) =>
+    module.awsRuntime(process.env),
+  );
   return fromEnvironment;
 }

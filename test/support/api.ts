@@ -30,13 +30,20 @@ export const jwt = (sub: string, scopes = ['jobs:read', 'jobs:write'], iss = 'ht
   jwt: { claims: { iss, sub, scope: scopes.join(' ') }, scopes },
 });
 export const iam = (accountId: string, callerId: string) => ({
-  iam: { accountId, callerId, userArn: `arn:aws:sts::${accountId}:assumed-role/r/s`, userId: callerId, accessKey: 'x' },
+  iam: {
+    accountId,
+    callerId,
+    userArn: `arn:aws:sts::${accountId}:assumed-role/r/s`,
+    userId: callerId,
+    accessKey: 'x',
+  },
 });
 
 /** An event in API Gateway's payload format 2.0. */
 export function gatewayEvent(call: Call): APIGatewayProxyEventV2 {
   const { method = 'GET', path, query = {}, headers = {} } = call;
-  const text = call.body === undefined || typeof call.body === 'string' ? call.body : JSON.stringify(call.body);
+  const text =
+    call.body === undefined || typeof call.body === 'string' ? call.body : JSON.stringify(call.body);
   const body = text !== undefined && call.base64 ? Buffer.from(text as string).toString('base64') : text;
   const isObject = typeof call.body === 'object';
   return {
@@ -44,7 +51,11 @@ export function gatewayEvent(call: Call): APIGatewayProxyEventV2 {
     routeKey: '$default',
     rawPath: path,
     rawQueryString: new URLSearchParams(query).toString(),
-    headers: { host: 'api.example.com', ...(isObject ? { 'Content-Type': 'application/json' } : {}), ...headers },
+    headers: {
+      host: 'api.example.com',
+      ...(isObject ? { 'Content-Type': 'application/json' } : {}),
+      ...headers,
+    },
     ...(Object.keys(query).length > 0 ? { queryStringParameters: query } : {}),
     requestContext: {
       accountId: '000000000000',
@@ -76,7 +87,10 @@ const parsed = (text: string): unknown => {
 export function eventClient(handler: ApiHandler, runtime: Runtime): Client {
   return async (call) => {
     const result = await withRuntime(runtime, () => handler(gatewayEvent(call)));
-    const headers = Object.entries(result.headers ?? {}).map(([name, value]) => [name.toLowerCase(), String(value)]);
+    const headers = Object.entries(result.headers ?? {}).map(([name, value]) => [
+      name.toLowerCase(),
+      String(value),
+    ]);
     return {
       status: result.statusCode ?? 200,
       headers: Object.fromEntries(headers) as Record<string, string>,

@@ -54,7 +54,9 @@ export async function testModel(
   let unreachable = false;
   try {
     for (const [caseName, run] of Object.entries(CASES) as [CaseName, Case][]) {
-      const outcome: Outcome = unreachable ? skip('the endpoint is unreachable') : await run(asker, model, data);
+      const outcome: Outcome = unreachable
+        ? skip('the endpoint is unreachable')
+        : await run(asker, model, data);
       data.cases.push({ name: caseName, ...outcome });
       unreachable ||= caseName === 'text' && outcome.unreachable === true;
     }

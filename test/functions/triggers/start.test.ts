@@ -68,20 +68,36 @@ describe('objects', () => {
     expect(await deliver(event)).toEqual([]);
     expect(host.workflows.starts).toBe(1);
     const job = await onlyJob();
-    expect(job).toMatchObject({ owner: 'ingest', workflow: 'word-count', input: { sources: [{ uri: 'ingest/word-count/a b+c.txt' }] } });
+    expect(job).toMatchObject({
+      owner: 'ingest',
+      workflow: 'word-count',
+      input: { sources: [{ uri: 'ingest/word-count/a b+c.txt' }] },
+    });
     await deliver(created('ingest/word-count/a b+c.txt', 5, 'v2'));
     expect(host.workflows.starts).toBe(2);
   });
 
   test('a job file is a create body', async () => {
     const key = 'ingest/word-count/x.job.json';
-    await host.runtime.artifacts.put(key, JSON.stringify({ input: { sources: [] }, budget: { usd: 2 }, model: 'builtin' }));
+    await host.runtime.artifacts.put(
+      key,
+      JSON.stringify({ input: { sources: [] }, budget: { usd: 2 }, model: 'builtin' }),
+    );
     await deliver(created(key, 60));
-    expect(await onlyJob()).toMatchObject({ input: { sources: [] }, budget: { microUsd: 2_000_000 }, model: 'builtin', status: 'QUEUED' });
+    expect(await onlyJob()).toMatchObject({
+      input: { sources: [] },
+      budget: { microUsd: 2_000_000 },
+      model: 'builtin',
+      status: 'QUEUED',
+    });
   });
 
   test('folders and markers are passed over', async () => {
-    await deliver(created('ingest/word-count/sub/'), created('ingest/word-count/_SUCCESS'), created('jobs/x/output/a'));
+    await deliver(
+      created('ingest/word-count/sub/'),
+      created('ingest/word-count/_SUCCESS'),
+      created('jobs/x/output/a'),
+    );
     expect(await allJobs()).toEqual([]);
   });
 
@@ -94,27 +110,54 @@ describe('objects', () => {
     ['a workflow that takes no objects', 'ingest/other/a.txt', undefined, 5, 'unsupported-object'],
     ['a job file that is no JSON', 'ingest/word-count/a.job.json', '{', 1, 'malformed-json'],
     ['a job file that is no UTF-8', 'ingest/word-count/a.job.json', '\xff', 1, 'malformed-json'],
-    ['a job file with a bad input', 'ingest/word-count/a.job.json', '{"input":{"sources":1}}', 9, 'invalid-input'],
-    ['a job file with an unknown field', 'ingest/word-count/a.job.json', '{"input":{"sources":[]},"x":1}', 9, 'invalid-input'],
-    ['a job file of another workflow', 'ingest/word-count/a.job.json', '{"workflow":"other","input":{"sources":[]}}', 9, 'invalid-input'],
-    ['a job file above its budget', 'ingest/word-count/a.job.json', '{"input":{"sources":[]},"budget":{"usd":99}}', 9, 'budget-above-limit'],
+    [
+      'a job file with a bad input',
+      'ingest/word-count/a.job.json',
+      '{"input":{"sources":1}}',
+      9,
+      'invalid-input',
+    ],
+    [
+      'a job file with an unknown field',
+      'ingest/word-count/a.job.json',
+      '{"input":{"sources":[]},"x":1}',
+      9,
+      'invalid-input',
+    ],
+    [
+      'a job file of another workflow',
+      'ingest/word-count/a.job.json',
+      '{"workflow":"other","input":{"sources":[]}}',
+      9,
+      'invalid-input',
+    ],
+    [
+      'a job file above its budget',
+      'ingest/word-count/a.job.json',
+      '{"input":{"sources":[]},"budget":{"usd":99}}',
+      9,
+      'budget-above-limit',
+    ],
     ['an oversize job file', 'ingest/word-count/a.job.json', '{}', 262_145, 'unsupported-object'],
     ['an object that is gone', 'ingest/word-count/a.job.json', undefined, 9, 'unsupported-object'],
   ];
-  test.each(files)('[infra-api-cli 23] %s gives a FAILED job and its slug', async (_, key, content, size, slug) => {
-    if (content !== undefined) {
-      await host.runtime.artifacts.put(key, content === '\xff' ? Buffer.from([0xff]) : content);
-    }
-    expect(await deliver(created(key, size), created(key, size))).toEqual([]);
-    const job = await onlyJob();
-    expect(job.status).toBe('FAILED');
-    expect(job.error!.type).toBe(`urn:agentmill:problem:${slug}`);
-    expect(job.workflow).toBe(slug === 'unknown-workflow' ? 'unknown' : key.split('/')[1]);
-    expect(await readJson(host.runtime.artifacts, `jobs/${job.jobId}/problem.json`)).toEqual(job.error);
-    expect((await control.store.events(job.jobId)).items).toMatchObject([{ level: 'error' }]);
-    expect(host.logs.some((line) => line.Rejects === 1)).toBe(true);
-    expect(host.workflows.starts).toBe(0);
-  });
+  test.each(files)(
+    '[infra-api-cli 23] %s gives a FAILED job and its slug',
+    async (_, key, content, size, slug) => {
+      if (content !== undefined) {
+        await host.runtime.artifacts.put(key, content === '\xff' ? Buffer.from([0xff]) : content);
+      }
+      expect(await deliver(created(key, size), created(key, size))).toEqual([]);
+      const job = await onlyJob();
+      expect(job.status).toBe('FAILED');
+      expect(job.error!.type).toBe(`urn:agentmill:problem:${slug}`);
+      expect(job.workflow).toBe(slug === 'unknown-workflow' ? 'unknown' : key.split('/')[1]);
+      expect(await readJson(host.runtime.artifacts, `jobs/${job.jobId}/problem.json`)).toEqual(job.error);
+      expect((await control.store.events(job.jobId)).items).toMatchObject([{ level: 'error' }]);
+      expect(host.logs.some((line) => line.Rejects === 1)).toBe(true);
+      expect(host.workflows.starts).toBe(0);
+    },
+  );
 });
 
 describe('messages', () => {
@@ -133,10 +176,20 @@ describe('messages', () => {
   });
 
   test('that cannot be read become FAILED jobs, not dead letters', async () => {
-    expect(await deliver('{', '[]', { workflow: 'word-count', input: { sources: 1 } }, { workflow: 'nope', input: {} })).toEqual([]);
+    expect(
+      await deliver(
+        '{',
+        '[]',
+        { workflow: 'word-count', input: { sources: 1 } },
+        { workflow: 'nope', input: {} },
+      ),
+    ).toEqual([]);
     const jobs = await allJobs();
     expect(jobs.map(({ error }) => error!.type.split(':').at(-1)).sort()).toEqual([
-      'invalid-input', 'invalid-input', 'malformed-json', 'unknown-workflow',
+      'invalid-input',
+      'invalid-input',
+      'malformed-json',
+      'unknown-workflow',
     ]);
     expect(jobs.every(({ status }) => status === 'FAILED')).toBe(true);
   });
@@ -151,7 +204,9 @@ describe('messages', () => {
     };
     const first = sent;
     const bodies = Array.from({ length: 10 }, (_, index) =>
-      index === 5 ? '{' : { workflow: 'other', input: { sources: [], language: String(index) }, idempotencyKey: `k${index}` },
+      index === 5
+        ? '{'
+        : { workflow: 'other', input: { sources: [], language: String(index) }, idempotencyKey: `k${index}` },
     );
     expect(await deliver(...bodies)).toEqual([`m${first + 3}`, `m${first + 7}`]);
     fail.clear();
@@ -187,28 +242,43 @@ test('[infra-api-cli 25] console, API and object starts with equal input differ 
   const input = { sources: [{ uri: key }] };
   const begin = beginTask(testCatalog);
   const run = (name: string, event: unknown, executionId = `arn:${name}`) =>
-    withRuntime(host.runtime, () => begin({ workflow: 'word-count', executionId, executionName: name, event }));
+    withRuntime(host.runtime, () =>
+      begin({ workflow: 'word-count', executionId, executionName: name, event }),
+    );
   const send = eventClient(createApi({ catalog: testCatalog }), host.runtime);
   await send({ method: 'POST', path: '/v1/jobs', body: { workflow: 'word-count', input } });
   clock.advance(5);
   await deliver(created(key));
-  for (const { executionArn, name, input: event } of host.workflows.executions.values()) await run(name, event, executionArn);
+  for (const { executionArn, name, input: event } of host.workflows.executions.values())
+    await run(name, event, executionArn);
   clock.advance(5);
   await run('by-hand', input);
 
   const jobs = await allJobs();
   expect(jobs.map(({ owner }) => owner).sort()).toEqual(['console', 'ingest', 'local']);
-  const same = jobs.map(({ jobId: _id, executionId: _execution, owner: _owner, createdAt: _created, startedAt: _started, ...rest }) => rest);
+  const same = jobs.map(
+    ({
+      jobId: _id,
+      executionId: _execution,
+      owner: _owner,
+      createdAt: _created,
+      startedAt: _started,
+      ...rest
+    }) => rest,
+  );
   expect(same[0]).toMatchObject({ status: 'RUNNING', input, budget: { microUsd: 5_000_000 }, attempt: 1 });
   expect(same[1]).toEqual(same[0]);
   expect(same[2]).toEqual(same[0]);
-  const files = await Promise.all(jobs.map(({ jobId }) => readJson(host.runtime.artifacts, `jobs/${jobId}/input.json`)));
+  const files = await Promise.all(
+    jobs.map(({ jobId }) => readJson(host.runtime.artifacts, `jobs/${jobId}/input.json`)),
+  );
   expect(files[0]).toEqual({ ...input, language: 'en', seeds: [] });
   expect(new Set(files.map((file) => JSON.stringify(file))).size).toBe(1);
 });
 
 describe('[infra-api-cli 27] an execution that broke off', () => {
-  const start = async () => (await control.create({ workflow: 'word-count', input: { sources: [] }, owner: 'ann' })).job;
+  const start = async () =>
+    (await control.create({ workflow: 'word-count', input: { sources: [] }, owner: 'ann' })).job;
   const endings = [
     ['ABORTED', undefined, 'CANCELLED', undefined],
     ['TIMED_OUT', 'States.Timeout', 'FAILED', 'timed-out'],
@@ -226,31 +296,49 @@ describe('[infra-api-cli 27] an execution that broke off', () => {
     expect((await sweep()).repaired).toBe(0);
   });
 
-  test.each(endings)('%s (%s): closed as %s by the sweep, the event lost', async (status, error, expected) => {
-    const job = await start();
-    expect(await sweep()).toEqual({ active: 1, repaired: 0, failed: 0 });
-    host.workflows.finish(job.executionId!, { status, ...(error ? { error } : {}) });
-    expect(await sweep()).toEqual({ active: 1, repaired: 1, failed: 0 });
-    expect((await control.store.get(job.jobId))!.job.status).toBe(expected);
-    expect(await sweep()).toEqual({ active: 0, repaired: 0, failed: 0 });
-  });
+  test.each(endings)(
+    '%s (%s): closed as %s by the sweep, the event lost',
+    async (status, error, expected) => {
+      const job = await start();
+      expect(await sweep()).toEqual({ active: 1, repaired: 0, failed: 0 });
+      host.workflows.finish(job.executionId!, { status, ...(error ? { error } : {}) });
+      expect(await sweep()).toEqual({ active: 1, repaired: 1, failed: 0 });
+      expect((await control.store.get(job.jobId))!.job.status).toBe(expected);
+      expect(await sweep()).toEqual({ active: 0, repaired: 0, failed: 0 });
+    },
+  );
 
   test('a late event of a redriven execution, of an older attempt or of a map child closes nothing', async () => {
     const job = await start();
-    await deliver(ended(job.executionId!, 'FAILED'), ended('arn:aws:states:us-east-1:0:execution:word-count/Count:uuid', 'FAILED'));
+    await deliver(
+      ended(job.executionId!, 'FAILED'),
+      ended('arn:aws:states:us-east-1:0:execution:word-count/Count:uuid', 'FAILED'),
+    );
     expect((await control.store.get(job.jobId))!.job.status).toBe('QUEUED');
     host.workflows.finish(job.executionId!, { status: 'FAILED' });
     await control.store.setStatus(job.jobId, { status: 'FAILED', closedBy: 'finish' });
     await control.resume(job.jobId);
-    await deliver(ended(job.executionId!, 'FAILED'), ended('arn:aws:states:us-east-1:0:execution:word-count:none', 'FAILED'));
+    await deliver(
+      ended(job.executionId!, 'FAILED'),
+      ended('arn:aws:states:us-east-1:0:execution:word-count:none', 'FAILED'),
+    );
     expect((await control.store.get(job.jobId))!.job).toMatchObject({ status: 'QUEUED', attempt: 2 });
   });
 
   test('by hand from the console closes its job, too', async () => {
-    const { executionArn } = await host.workflows.start({ machine: 'word-count', name: 'by-hand', input: { sources: [] } });
+    const { executionArn } = await host.workflows.start({
+      machine: 'word-count',
+      name: 'by-hand',
+      input: { sources: [] },
+    });
     const begin = beginTask(testCatalog);
     const { jobId } = await withRuntime(host.runtime, () =>
-      begin({ workflow: 'word-count', executionId: executionArn, executionName: 'by-hand', event: { sources: [] } }),
+      begin({
+        workflow: 'word-count',
+        executionId: executionArn,
+        executionName: 'by-hand',
+        event: { sources: [] },
+      }),
     );
     host.workflows.finish(executionArn, { status: 'ABORTED' });
     await deliver(ended(executionArn, 'ABORTED'));
@@ -277,7 +365,11 @@ describe('the sweeper', () => {
   test('finds an execution that was started and ended unseen', async () => {
     const job = newJob(newJobId('word-count'));
     await control.store.create(job);
-    const { executionArn } = await host.workflows.start({ machine: 'word-count', name: `${job.jobId}.1`, input: {} });
+    const { executionArn } = await host.workflows.start({
+      machine: 'word-count',
+      name: `${job.jobId}.1`,
+      input: {},
+    });
     host.workflows.finish(executionArn, { status: 'FAILED', error: 'States.Runtime' });
     clock.advance(60_000);
     expect((await sweep()).repaired).toBe(1);
@@ -302,13 +394,15 @@ describe('the sweeper', () => {
       sk: `ACTIVE#ann#${jobId}`,
       attributes: { jobId, owner: 'ann', since: new Date(clock.now()).toISOString() },
     });
-    const broken = (await control.create({ workflow: 'word-count', input: { sources: [] }, owner: 'aaa' })).job;
+    const broken = (await control.create({ workflow: 'word-count', input: { sources: [] }, owner: 'aaa' }))
+      .job;
     const { describe: look } = host.workflows;
     host.workflows.describe = async (arn) => {
       if (arn === broken.executionId) throw storageUnavailable('down');
       return look(arn);
     };
-    const other = (await control.create({ workflow: 'word-count', input: { sources: [] }, owner: 'zzz' })).job;
+    const other = (await control.create({ workflow: 'word-count', input: { sources: [] }, owner: 'zzz' }))
+      .job;
     host.workflows.finish(other.executionId!, { status: 'TIMED_OUT' });
     expect(await sweep()).toEqual({ active: 3, repaired: 1, failed: 1 });
     clock.advance(600_000);
@@ -317,10 +411,15 @@ describe('the sweeper', () => {
   });
 
   test('an execution nobody knows any more closes its job', async () => {
-    const job = newJob(newJobId('word-count'), { executionId: 'arn:aws:states:us-east-1:0:execution:word-count:gone' });
+    const job = newJob(newJobId('word-count'), {
+      executionId: 'arn:aws:states:us-east-1:0:execution:word-count:gone',
+    });
     await control.store.create(job);
     await sweep();
     const closed = (await control.store.get(job.jobId))!.job;
-    expect([closed.status, closed.error!.type]).toEqual(['FAILED', 'urn:agentmill:problem:execution-stopped']);
+    expect([closed.status, closed.error!.type]).toEqual([
+      'FAILED',
+      'urn:agentmill:problem:execution-stopped',
+    ]);
   });
 });
