@@ -55,7 +55,11 @@ export function requestFor<Input, Output>(
     messages: role.render(input),
     input,
     params: { ...role.params, ...options.params },
-    output: { name: role.name.replace(/[^\w-]/g, '_'), schema: outputSchema(role as Role), latex: role.latex },
+    output: {
+      name: role.name.replace(/[^\w-]/g, '_'),
+      schema: outputSchema(role as Role),
+      latex: role.latex,
+    },
     ...(options.meta ? { meta: options.meta } : {}),
   };
 }
