@@ -9,7 +9,8 @@ import { checkedPlatform } from './checked.ts';
 const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as {
   version: string;
 };
-const app = new App({ analyticsReporting: false });
+// Stack traces would name this machine's paths in the assembly.
+const app = new App({ analyticsReporting: false, stackTraces: false });
 addNag(app);
 buildPlatform(app, { ...checkedPlatform(), version });
 app.synth();

@@ -1,4 +1,5 @@
 import { Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction, SqsQueue } from 'aws-cdk-lib/aws-events-targets';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
@@ -8,6 +9,7 @@ import { SqsSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Construct } from 'constructs';
 import type { ModelEntry } from '#shared/models/types.ts';
 import { pascalCase } from '#shared/task/placeholders.ts';
+import { alarmAbove } from '../constructs/machine-alarms.ts';
 import { DurableQueue } from '../constructs/durable-queue.ts';
 import { Deploy, ModelEndpoint } from '../constructs/model-endpoint.ts';
 import { Task } from '../constructs/task.ts';
@@ -86,6 +88,21 @@ export class ModelsStack extends Stack {
       targets: [new LambdaFunction(sweep.fn)],
     });
     for (const model of props.models) {
+      if (model.provider !== 'builtin' && model.provider !== 'replay') {
+        alarmAbove(this, `BreakerOpen${pascalCase(model.name)}`, {
+          description: `Calls of ${model.name} fail so often that none are made. Runbook: docs/runbooks/endpoint-down.md`,
+          metric: new Metric({
+            namespace: 'Agentmill/Inference',
+            metricName: 'BreakerOpen',
+            dimensionsMap: { model: model.name, provider: model.provider },
+            statistic: 'Maximum',
+            period: Duration.minutes(5),
+          }),
+          threshold: 0,
+          topic: alarmTopic,
+          periods: 2,
+        });
+      }
       if (!model.deploy) continue;
       const deploy = Deploy.safeParse(model.deploy);
       if (!deploy.success) {

@@ -44,17 +44,16 @@ export class OpsStack extends Stack {
             label: name,
           }),
       );
-    const byModel = models.map(
-      (model) =>
-        new Metric({
-          namespace: 'Agentmill/Inference',
-          metricName: 'CostMicros',
-          dimensionsMap: { model: model.name, provider: model.provider },
-          statistic: 'Sum',
-          period,
-          label: model.name,
-        }),
-    );
+    const modelSpend = ({ name, provider }: ModelEntry, over: Duration): Metric =>
+      new Metric({
+        namespace: 'Agentmill/Inference',
+        metricName: 'CostMicros',
+        dimensionsMap: { model: name, provider },
+        statistic: 'Sum',
+        period: over,
+        label: name,
+      });
+    const byModel = models.map((model) => modelSpend(model, period));
     new Dashboard(this, 'Overview', {
       dashboardName: machineName(context.stage, 'overview'),
       widgets: [
@@ -81,23 +80,27 @@ export class OpsStack extends Stack {
           : []),
       ],
     });
-    const hourly = spend(Duration.hours(1));
-    if (hourly.length > 0) {
-      alarmAbove(this, 'HourlySpend', {
-        description: 'Models cost more an hour than the stage expects. Runbook: docs/runbooks/cost-spike.md',
+    const topic = Topic.fromTopicArn(this, 'Alarms', props.shared.alarmTopicArn);
+    const alarm = (id: string, description: string, metrics: Metric[]): void => {
+      if (metrics.length === 0) return;
+      alarmAbove(this, id, {
+        description: `${description} Runbook: docs/runbooks/cost-spike.md`,
         metric: new MathExpression({
           label: 'micro-dollars an hour',
           period: Duration.hours(1),
-          // An expression of an alarm takes ten metrics; the dearest workflows come first in the catalog.
-          expression: `SUM([${hourly
-            .slice(0, 10)
-            .map((_, i) => `m${i}`)
-            .join(', ')}])`,
-          usingMetrics: Object.fromEntries(hourly.slice(0, 10).map((metric, i) => [`m${i}`, metric])),
+          expression: `SUM([${metrics.map((_, i) => `m${i}`).join(', ')}])`,
+          usingMetrics: Object.fromEntries(metrics.map((metric, i) => [`m${i}`, metric])),
         }),
         threshold: context.hourlySpendMicroUsd,
-        topic: Topic.fromTopicArn(this, 'Alarms', props.shared.alarmTopicArn),
+        topic,
       });
-    }
+    };
+    // An expression of an alarm takes ten metrics; the dearest workflows come first in the catalog.
+    const jobs = spend(Duration.hours(1)).slice(0, 10);
+    alarm('HourlySpend', 'The jobs of an hour cost more than the stage expects.', jobs);
+    // Jobs are counted when they end; calls at once.
+    const priced = models.filter(({ billing }) => billing !== 'free').slice(0, 10);
+    const calls = priced.map((model) => modelSpend(model, Duration.hours(1)));
+    alarm('HourlyModelSpend', 'Model calls cost more an hour than the stage expects.', calls);
   }
 }

@@ -7,6 +7,9 @@ import { acknowledgementsOf } from '#infra/nag.ts';
 import { policyFindings } from '#infra/policy.ts';
 import { buildFixture, sampleWorkflow } from './fixture.ts';
 
+// Synthesis is slow on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
+
 const stacksOf = ({ stacks }: ReturnType<typeof buildFixture>) => [
   stacks.data,
   stacks.models,

@@ -1,7 +1,10 @@
 import { Template } from 'aws-cdk-lib/assertions';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { platform } from '#shared/task/catalog.ts';
 import { buildFixture, deploy, sampleModel, sampleWorkflow } from './fixture.ts';
+
+// Synthesis is slow on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
 
 /** Asset keys are hashes of bundles or of fixture files: what they hold is tested elsewhere. */
 const masked = (template: Template): unknown =>

@@ -1,0 +1,97 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const ROOT = join(import.meta.dirname, '../..');
+const SOURCES = [
+  'functions',
+  'shared',
+  'infra',
+  'statemachines',
+  'models.json',
+  'package.json',
+  'cdk.json',
+  'tsconfig.json',
+];
+
+/** Runs `cdk synth` on a copy of the tree, as on a machine without AWS settings, Docker or a network. */
+async function synth(base: string, name: string): Promise<string> {
+  const dir = join(base, name);
+  for (const source of SOURCES) cpSync(join(ROOT, source), join(dir, source), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules'), join(dir, 'node_modules'));
+  const home = join(base, `home-${name}`);
+  mkdirSync(home);
+  const nowhere = 'http://127.0.0.1:9';
+  await promisify(execFile)(
+    process.execPath,
+    [join(dir, 'node_modules/aws-cdk/bin/cdk'), 'synth', '--quiet', '--output', 'cdk.out'],
+    {
+      cwd: dir,
+      env: {
+        HOME: home,
+        TMPDIR: base,
+        PATH: join(dir, 'node_modules/.bin'),
+        HTTP_PROXY: nowhere,
+        HTTPS_PROXY: nowhere,
+        CI: '1',
+      },
+      maxBuffer: 1e8,
+    },
+  );
+  return join(dir, 'cdk.out');
+}
+
+/** The files below a folder with the hash of their bytes. */
+function hashesOf(folder: string): Record<string, string> {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter(
+    // CDK's own timing of the synthesis is no part of what is deployed.
+    (file) => file.isFile() && file.name !== 'performance-counters.json',
+  );
+  return Object.fromEntries(
+    files
+      .map((file) => join(file.parentPath, file.name))
+      .map((path): [string, string] => [
+        relative(folder, path),
+        createHash('sha256').update(readFileSync(path)).digest('hex'),
+      ])
+      .sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
+}
+
+describe('synth', () => {
+  const base = mkdtempSync(join(tmpdir(), 'agentmill-synth-'));
+  let outputs: string[] = [];
+  beforeAll(async () => {
+    outputs = await Promise.all([synth(base, 'first'), synth(base, 'other-place')]);
+  }, 300_000);
+  afterAll(() => rmSync(base, { recursive: true, force: true }));
+
+  test('[infra-api-cli 1] succeeds without credentials, network or Docker', () => {
+    const templates = readdirSync(outputs[0]!).filter((name) => name.endsWith('.template.json'));
+    expect(templates).toEqual(
+      expect.arrayContaining([
+        'agentmill-dev-data.template.json',
+        'agentmill-dev-entry.template.json',
+        'agentmill-dev-models.template.json',
+        'agentmill-dev-ops.template.json',
+        'agentmill-dev-workflow-dataset-synthesis.template.json',
+      ]),
+    );
+    for (const name of templates) {
+      const { Resources } = JSON.parse(readFileSync(join(outputs[0]!, name), 'utf8')) as {
+        Resources: object;
+      };
+      expect(Object.keys(Resources).length, name).toBeLessThanOrEqual(400);
+    }
+  });
+
+  test('[infra-api-cli 2] two directories give identical bytes, templates and bundles', () => {
+    const [first, second] = outputs.map(hashesOf);
+    expect(Object.keys(first!).some((path) => path.endsWith('index.mjs'))).toBe(true);
+    expect(second).toEqual(first);
+  });
+});
