@@ -19,4 +19,6 @@ export interface InferContext {
   rng: Rng;
   /** `job` keeps this job's answers to itself; default: jobs share the cache. */
   cacheScope?: 'shared' | 'job';
+  /** The calls test a model and are no job's work: their ledger rows are of kind `probe`. */
+  kind?: 'probe';
 }

@@ -274,7 +274,7 @@ function openRow(
     model: model.name,
     provider: model.provider,
     ...(model.endpoint.variant === undefined ? {} : { variant: model.endpoint.variant }),
-    kind: task.kind,
+    kind: ctx.kind ?? task.kind,
     ...(task.routeReason === undefined ? {} : { routeReason: task.routeReason }),
     state: 'open',
     tokensIn: 0,

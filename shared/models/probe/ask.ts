@@ -6,6 +6,7 @@ import type { InferContext } from '../context.ts';
 import { inferStream, releaseJob, type Inference } from '../door.ts';
 import type { InferEvent, InferRequest, ModelEntry, Registry } from '../types.ts';
 import { probeRoleOf } from './roles.ts';
+import { listProbe } from './spend.ts';
 
 /** What testing a model may use at most. */
 const CAPS = { calls: 40, seconds: 1800 };
@@ -35,6 +36,7 @@ export function fitting(
 export async function askerOf(runtime: Runtime, model: ModelEntry): Promise<Asker> {
   const jobId = newJobId('models', runtime.ids);
   await openBudget(runtime, jobId, CAPS);
+  await listProbe(runtime, jobId);
   return {
     async ask(request, other = model) {
       const registry: Registry = { models: new Map([[other.name, other]]), routes: new Map() };
@@ -46,6 +48,7 @@ export async function askerOf(runtime: Runtime, model: ModelEntry): Promise<Aske
         registry,
         roleOf: probeRoleOf,
         rng: seededRng(jobId, request.id),
+        kind: 'probe',
       };
       let textDeltas = 0;
       let end: (InferEvent & { type: 'end' }) | undefined;
