@@ -1,20 +1,28 @@
-import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { seededRng } from '#shared/determinism/rng.ts';
+import type { BatchOutput } from '#shared/models/batch/checkpoint.ts';
 import { budgetOf, openBudget, sweepLeases } from '#shared/models/budget.ts';
 import { ledgerRows, reconcile } from '#shared/models/ledger.ts';
-import type { BatchOutput } from '#shared/models/batch/checkpoint.ts';
-import type { InferRequest } from '#shared/models/types.ts';
+import type { InferRequest, LedgerRow } from '#shared/models/types.ts';
 import { readText, writeJsonl } from '#shared/storage/jsonl.ts';
-import { embeddedRuntime, type TestRuntime } from '#test/support/runtime.ts';
+import { embeddedRuntime } from '#test/support/runtime.ts';
+import type { Order } from './inference-child.ts';
+import { faultyStub, type FaultyStub } from './inference-stub.ts';
 
 const CONCURRENCY = 8;
 const SPEED = 20;
-const worlds: TestRuntime[] = [];
+/** Of a hanging call, in real time: far above what an answer takes on a busy machine. */
+const TIMEOUT_MS = 1500;
+const MICROS = 750;
+
+const closing: (() => Promise<unknown>)[] = [];
+const children = new Set<ChildProcess>();
 afterEach(async () => {
-  for (const world of worlds.splice(0)) await world.close();
+  for (const child of children) child.kill('SIGKILL');
+  await Promise.all([...children].map((child) => new Promise((resolve) => child.once('close', resolve))));
+  for (const close of closing.splice(0).reverse()) await close();
 });
 
 const requests = function* (count: number): Generator<InferRequest> {
@@ -27,33 +35,28 @@ const requests = function* (count: number): Generator<InferRequest> {
     };
   }
 };
-const linesIn = (file: string): string[] =>
-  existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
 
-/** Runs the batch in a process of its own, killing it once the model has billed `kill` answers more. */
-function child(
-  order: Record<string, unknown>,
-  bill: string,
-  kill?: number,
-): Promise<BatchOutput | undefined> {
+/** Runs the batch in a process of its own, which is killed once the server has charged `kill` answers more. */
+function child(order: Order, stub: FaultyStub, kill?: number): Promise<BatchOutput | undefined> {
+  const script = join(import.meta.dirname, 'inference-child.ts');
+  const running = spawn(process.execPath, [script, JSON.stringify(order)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  children.add(running);
+  let out = '';
+  let errors = '';
+  running.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  running.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+  const at = stub.bill.length + (kill ?? Infinity);
+  stub.onCharge = () => {
+    if (stub.bill.length >= at) running.kill('SIGKILL');
+  };
   return new Promise((resolve, reject) => {
-    const before = linesIn(bill).length;
-    const script = join(import.meta.dirname, 'inference-child.ts');
-    const running = spawn(process.execPath, [script, JSON.stringify({ ...order, bill })], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let out = '';
-    let errors = '';
-    let killed = false;
-    running.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
-    running.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
-    const watch = setInterval(() => {
-      if (kill !== undefined && linesIn(bill).length - before >= kill) killed = running.kill('SIGKILL');
-    }, 5);
-    running.on('exit', (code) => {
-      clearInterval(watch);
+    running.once('close', (code, signal) => {
+      children.delete(running);
+      stub.onCharge = undefined;
       if (code === 0) resolve(JSON.parse(out) as BatchOutput);
-      else if (killed) resolve(undefined);
+      else if (signal === 'SIGKILL') resolve(undefined);
       else reject(new Error(errors));
     });
   });
@@ -61,78 +64,96 @@ function child(
 
 async function course(count: number, faults: boolean, kills: number[]) {
   const world = await embeddedRuntime();
-  worlds.push(world);
-  const { runtime, dir } = world;
+  closing.push(() => world.close());
+  const stub = await faultyStub(faults);
+  closing.push(() => stub.close());
+  const { runtime } = world;
   const jobId = 'test-workflow.aaaaaaaaaaaaaaaaaaaaaaaaaa';
   await openBudget(runtime, jobId, { microUsd: 1_000_000_000 });
   const ref = await writeJsonl(runtime.artifacts, `jobs/${jobId}/work/requests.jsonl`, requests(count));
-  const bill = join(dir, 'bill.txt');
   const epoch = Date.now();
-  const order = { dataDir: dir, jobId, requests: ref, faults, epoch, speed: SPEED };
-  let killed = 0;
-  let output: BatchOutput | undefined;
-  for (const kill of [...kills, undefined]) {
-    output = await child(order, bill, kill);
-    if (output) break;
-    killed++;
-  }
-  const billed = linesIn(bill);
-  // The killed processes' leases lapse; seen from later.
-  const later = {
-    ...runtime,
-    clock: { ...runtime.clock, now: () => epoch + (Date.now() - epoch) * SPEED + 200_000 },
+  const order: Order = {
+    dataDir: world.dir,
+    jobId,
+    requests: ref,
+    url: stub.url,
+    epoch,
+    speed: SPEED,
+    timeoutMs: TIMEOUT_MS,
+    concurrency: CONCURRENCY,
   };
+  let killed = 0;
+  for (const kill of kills) if (!(await child(order, stub, kill))) killed++;
+  const output = (await child(order, stub))!;
+  // The killed processes' leases lapse; seen from later.
+  const now = (): number => epoch + (Date.now() - epoch) * SPEED + 200_000;
+  const later = { ...runtime, clock: { ...runtime.clock, now } };
   await sweepLeases(later, { models: new Map(), routes: new Map() }, jobId);
   const totals = await reconcile(later, jobId);
-  const rows = [];
+  const rows: LedgerRow[] = [];
   for await (const row of ledgerRows(runtime.records, jobId)) rows.push(row);
-  return {
-    output: output!,
-    text: await readText(runtime.artifacts, output!.results),
-    billed,
-    killed,
-    totals,
-    rows,
-    budget: await budgetOf(runtime, jobId),
-  };
+  const text = await readText(runtime.artifacts, output.results);
+  return { output, text, stub, killed, totals, rows, budget: await budgetOf(runtime, jobId) };
 }
 
-function check(run: Awaited<ReturnType<typeof course>>, count: number, clean: string): void {
+function check(run: Awaited<ReturnType<typeof course>>, count: number, expected: string): void {
+  const { rows, stub, totals, budget, killed } = run;
   expect(run.output.counts).toMatchObject({ total: count, ok: count });
-  expect(run.text).toBe(clean);
-  const lost = CONCURRENCY * run.killed;
-  // Repeats are answers whose process died before it could keep them.
-  expect(run.billed.length - count).toBeLessThanOrEqual(lost);
-  expect(run.rows.every((row) => row.state === 'settled')).toBe(true);
-  expect(run.totals.microUsd).toBe(run.rows.reduce((sum, row) => sum + row.costMicros, 0));
-  expect(run.budget.spent.micros).toBe(run.totals.microUsd);
-  expect(run.budget.leases).toBe(0);
-  const paid = run.rows.filter((row) => row.billed === 'yes');
-  expect(paid.length).toBeLessThanOrEqual(run.billed.length);
-  expect(run.billed.length - paid.length).toBeLessThanOrEqual(lost);
+  expect(run.text).toBe(expected);
+
   // No answer that was recorded is asked for again.
+  const paid = rows.filter((row) => row.billed === 'yes');
   const answered = paid.filter((row) => row.outcome === 'ok').map((row) => row.requestId);
   expect(new Set(answered).size).toBe(answered.length);
+
+  // The job's totals, its budget and the ledger agree, and nothing is left open.
+  expect(rows.every((row) => row.state === 'settled')).toBe(true);
+  expect(totals.microUsd).toBe(rows.reduce((sum, row) => sum + row.costMicros, 0));
+  expect(budget.spent.micros).toBe(totals.microUsd);
+  expect(budget.leases).toBe(0);
+
+  // What the server charged is in the ledger, call by call, apart from the answers under way at a kill.
+  const byAttempt = new Map(rows.map((row) => [row.attemptId, row]));
+  const charged = new Set(stub.bill.map(({ attemptId }) => attemptId));
+  expect(charged.size).toBe(stub.bill.length);
+  expect(paid.filter((row) => !charged.has(row.attemptId))).toEqual([]);
+  const lost = stub.bill.filter(({ attemptId }) => byAttempt.get(attemptId)?.billed !== 'yes');
+  for (const { attemptId } of lost) expect(byAttempt.get(attemptId)).toMatchObject({ outcome: 'lapsed' });
+  expect(lost.length).toBeLessThanOrEqual(CONCURRENCY * killed);
+  expect(stub.bill.length - count).toBeLessThanOrEqual(CONCURRENCY * killed);
+  const sum = paid.reduce((total, row) => total + row.costMicros, 0);
+  expect(sum).toBe((stub.bill.length - lost.length) * MICROS);
+}
+
+/** What the first `count` requests give without any fault. */
+let clean: Promise<string> | undefined;
+async function faultFree(count: number): Promise<string> {
+  clean ??= course(1000, false, []).then(({ text }) => text);
+  return (await clean)
+    .split(/(?<=\n)/)
+    .slice(0, count)
+    .join('');
 }
 
 describe('the fault course', () => {
   it('[model-inference 27] 1,000 requests with faults and a SIGKILL near 400 end as the fault-free run, nothing recorded is repeated, and the books agree', async () => {
-    const clean = (await course(1000, false, [])).text;
-    check(await course(1000, true, [400]), 1000, clean);
-  }, 120_000);
+    const expected = await faultFree(1000);
+    const run = await course(1000, true, [400]);
+    expect(run.killed).toBe(1);
+    expect(Object.keys(run.stub.faults).sort()).toEqual(['429', '500', 'garbage', 'hang']);
+    check(run, 1000, expected);
+  }, 240_000);
 
-  it('[model-inference 27] the same with random kill points', async () => {
+  it('[model-inference 27] the same, killed at 20 random points', async () => {
     const count = 300;
-    const clean = (await course(count, false, [])).text;
+    const expected = await faultFree(count);
     const rng = seededRng('kills');
-    check(
-      await course(
-        count,
-        true,
-        Array.from({ length: 8 }, () => 5 + rng.below(40)),
-      ),
+    const run = await course(
       count,
-      clean,
+      true,
+      Array.from({ length: 20 }, () => 3 + rng.below(20)),
     );
-  }, 120_000);
+    expect(run.killed).toBe(20);
+    check(run, count, expected);
+  }, 240_000);
 });
