@@ -8,21 +8,32 @@ export function mix32(value: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
+/** The odd base of polynomial hashes. */
+const BASE = 0x01000193;
+
 /** A 32-bit hash of a text's UTF-16 units: a polynomial in an odd base, finalised. */
 export function hash32(text: string, seed = 0x9e3779b9): number {
   let h = seed | 0;
-  for (let i = 0; i < text.length; i++) h = (Math.imul(h, 0x01000193) + text.charCodeAt(i)) | 0;
+  for (let i = 0; i < text.length; i++) h = (Math.imul(h, BASE) + text.charCodeAt(i)) | 0;
   return mix32(h ^ text.length);
 }
 
 /** The finalised 32-bit hashes of all n-unit substrings of a text; the whole text's where it is shorter. */
 export function charGramHashes(text: string, n: number): Uint32Array {
-  const total = Math.max(text.length - n + 1, text.length > 0 ? 1 : 0);
-  const out = new Uint32Array(total);
   const width = Math.min(n, text.length);
-  for (let i = 0; i < total; i++) {
-    let h = 0;
-    for (let k = 0; k < width; k++) h = (Math.imul(h, 0x01000193) + text.charCodeAt(i + k)) | 0;
+  const out = new Uint32Array(width === 0 ? 0 : text.length - width + 1);
+  if (width === 0) return out;
+  let h = 0;
+  // BASE ** width: what the unit that leaves the window weighs after the next step.
+  let weight = 1;
+  for (let i = 0; i < width; i++) {
+    h = (Math.imul(h, BASE) + text.charCodeAt(i)) | 0;
+    weight = Math.imul(weight, BASE);
+  }
+  out[0] = mix32(h);
+  for (let i = 1; i < out.length; i++) {
+    const leaving = Math.imul(text.charCodeAt(i - 1), weight);
+    h = (Math.imul(h, BASE) + text.charCodeAt(i + width - 1) - leaving) | 0;
     out[i] = mix32(h);
   }
   return out;
@@ -36,7 +47,7 @@ export function wordGramHashes(words: readonly string[], n: number): Uint32Array
   const out = new Uint32Array(total);
   for (let i = 0; i < total; i++) {
     let h = 0;
-    for (let k = 0; k < width; k++) h = (Math.imul(h, 0x01000193) + hashes[i + k]!) | 0;
+    for (let k = 0; k < width; k++) h = (Math.imul(h, BASE) + hashes[i + k]!) | 0;
     out[i] = mix32(h);
   }
   return out;

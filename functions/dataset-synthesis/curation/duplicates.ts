@@ -1,4 +1,5 @@
 import { bandKey, minhash } from '#shared/text/minhash.ts';
+import { HashSets } from '#shared/text/hash-sets.ts';
 import { charGramHashes, charGrams, jaccard } from '#shared/text/hashes.ts';
 import { comparable } from '#shared/text/normalise.ts';
 import { UnionFind } from '#shared/text/union-find.ts';
@@ -137,16 +138,19 @@ export function nearDuplicates(
   threshold: number,
 ): { roots: UnionFind; similarity: (a: number, b: number) => number } {
   const roots = new UnionFind(texts.length);
-  const similarity = (a: number, b: number): number =>
-    Math.round(roughJaccard(texts[a]!, texts[b]!) * 1e4) / 1e4;
-  const signatures = texts.map((text) => minhash(charGramHashes(text, GRAM)));
+  const sets = new HashSets();
+  /** The Jaccard similarity of two texts' grams, by hashes: exact but for collisions. */
+  const rough = (a: number, b: number): number =>
+    sets.jaccard(charGramHashes(texts[a]!, GRAM), charGramHashes(texts[b]!, GRAM));
+  const similarity = (a: number, b: number): number => Math.round(rough(a, b) * 1e4) / 1e4;
+  const keys = bandKeys(texts);
   /** Pairs that met in an earlier band and were no duplicates. */
   const refused = new Set<number>();
   const meet = (a: number, b: number): void => {
     if (roots.find(a) === roots.find(b)) return;
     const pair = a * texts.length + b;
     if (refused.has(pair)) return;
-    if (areAlike(texts[a]!, texts[b]!, threshold)) roots.union(a, b);
+    if (areAlike(texts[a]!, texts[b]!, rough(a, b), threshold)) roots.union(a, b);
     else if (refused.size < MAX_REFUSED) refused.add(pair);
   };
   // One hash table a band, chained through `next`: a Map of arrays would take most of the time.
@@ -154,18 +158,16 @@ export function nearDuplicates(
   while (slots < texts.length * 2) slots *= 2;
   const heads = new Int32Array(slots);
   const next = new Int32Array(texts.length);
-  const keys = new Float64Array(texts.length);
   for (let band = 0; band < PAIR_BANDS; band++) {
     heads.fill(-1);
+    const from = band * texts.length;
     for (let i = 0; i < texts.length; i++) {
-      const signature = signatures[i];
-      if (!signature) continue;
-      const key = bandKey(signature, band, PAIR_ROWS);
+      const key = keys[from + i]!;
+      if (key === NO_KEY) continue;
       const slot = (key >>> 0) & (slots - 1);
       for (let other = heads[slot]!; other >= 0; other = next[other]!) {
-        if (keys[other] === key) meet(other, i);
+        if (keys[from + other] === key) meet(other, i);
       }
-      keys[i] = key;
       next[i] = heads[slot]!;
       heads[slot] = i;
     }
@@ -173,29 +175,26 @@ export function nearDuplicates(
   return { roots, similarity };
 }
 
+/** Stands for the keys of a text without grams. */
+const NO_KEY = -1;
+
+/** The band keys of every text, band by band, so that a band is read in one run. Signatures need not be kept. */
+function bandKeys(texts: readonly string[]): Float64Array {
+  const keys = new Float64Array(PAIR_BANDS * texts.length);
+  for (const [i, text] of texts.entries()) {
+    const signature = minhash(charGramHashes(text, GRAM));
+    for (let band = 0; band < PAIR_BANDS; band++) {
+      keys[band * texts.length + i] = signature ? bandKey(signature, band, PAIR_ROWS) : NO_KEY;
+    }
+  }
+  return keys;
+}
+
 /** How far the similarity of gram hashes may be off by collisions, generously. */
 const HASH_ERROR = 0.02;
 
 /** Whether two texts' exact Jaccard similarity reaches the threshold; by hashes where they leave no doubt. */
-function areAlike(a: string, b: string, threshold: number): boolean {
-  const rough = roughJaccard(a, b);
+function areAlike(a: string, b: string, rough: number, threshold: number): boolean {
   if (Math.abs(rough - threshold) > HASH_ERROR) return rough > threshold;
   return jaccard(charGrams(a, GRAM), charGrams(b, GRAM)) >= threshold;
-}
-
-/** The Jaccard similarity of two texts' grams, by hashes: exact but for collisions. */
-function roughJaccard(left: string, right: string): number {
-  const a = charGramHashes(left, GRAM).sort();
-  const b = charGramHashes(right, GRAM).sort();
-  let shared = 0;
-  let all = 0;
-  for (let i = 0, j = 0; i < a.length || j < b.length; all++) {
-    const x = i < a.length ? a[i]! : Infinity;
-    const y = j < b.length ? b[j]! : Infinity;
-    const low = Math.min(x, y);
-    if (x === y) shared++;
-    while (a[i] === low) i++;
-    while (b[j] === low) j++;
-  }
-  return all === 0 ? 1 : shared / all;
 }

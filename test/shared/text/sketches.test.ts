@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { HashSets } from '#shared/text/hash-sets.ts';
 import { charGramHashes, charGrams, jaccard, wordGramHashes } from '#shared/text/hashes.ts';
 import { guessLanguage, primaryLanguage } from '#shared/text/languages.ts';
 import { normaliseLicence, sameLicence } from '#shared/text/licences.ts';
@@ -79,6 +80,36 @@ describe('MinHash', () => {
     expect([...charGrams('abc', 5)]).toEqual(['abc']);
     expect(charGrams('', 5).size).toBe(0);
     expect(charGramHashes('abcdef', 5)).toHaveLength(2);
+  });
+
+  test('a gram has the same hash wherever it stands', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 60 }), fc.integer({ min: 1, max: 8 }), (text, n) => {
+        const hashes = charGramHashes(text, n);
+        const grams = text.length < n ? [text] : Array.from({ length: text.length - n + 1 }, (_, i) => i);
+        expect([...hashes]).toEqual(
+          text === ''
+            ? []
+            : grams.map((at) => charGramHashes(typeof at === 'string' ? at : text.slice(at, at + n), n)[0]),
+        );
+      }),
+    );
+  });
+
+  test('the similarity of hash sets is exact, repeats or not, one comparison after another', () => {
+    const sets = new HashSets();
+    const hashes = fc.array(fc.oneof(fc.nat(40), fc.constantFrom(1024, 2048, 0xffffffff)), {
+      maxLength: 60,
+    });
+    fc.assert(
+      fc.property(hashes, hashes, (a, b) => {
+        const exact = jaccard(new Set(a.map(String)), new Set(b.map(String)));
+        expect(sets.jaccard(Uint32Array.from(a), Uint32Array.from(b))).toBe(exact);
+      }),
+    );
+    // More hashes than the table had room for.
+    const many = Uint32Array.from({ length: 5000 }, (_, i) => i);
+    expect(sets.jaccard(many, many.subarray(0, 2500))).toBe(0.5);
   });
 });
 
