@@ -81,7 +81,13 @@ export function buildFixture(
 ): { app: App; stacks: PlatformStacks } {
   const app = new App({
     analyticsReporting: false,
-    context: { ...FLAGS, 'aws:cdk:bundling-stacks': [], agentmill: options.context ?? {} },
+    context: {
+      ...FLAGS,
+      // These rules read templates and change none, for seconds each time; the real app's synthesis keeps them.
+      '@aws-cdk/core:validateAgainstDefaultRules': false,
+      'aws:cdk:bundling-stacks': [],
+      agentmill: options.context ?? {},
+    },
   });
   if (options.nag) addNag(app);
   const stacks = buildPlatform(app, {

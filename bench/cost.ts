@@ -1,0 +1,161 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openPlatform, type Platform } from '#local/platform.ts';
+import { seededRng, type Rng } from '#shared/determinism/rng.ts';
+import type { Json } from '#shared/storage/ports.ts';
+
+/**
+ * What orchestration costs on AWS: a dataset-synthesis job on the embedded platform, counted, times list prices.
+ * `npm run bench -- cost [documents] [--seed text]`. Models are builtin: their price is not part of it.
+ */
+
+/** List prices in dollars, us-east-1, on-demand, as of PRICES_AS_OF; no free tier, no discounts. */
+export const PRICES_AS_OF = '2025-01-01';
+export const PRICES = {
+  /** Step Functions Standard, one state transition. */
+  transition: 25 / 1e6,
+  /** Lambda, one request. */
+  request: 0.2 / 1e6,
+  /** Lambda on arm64, one GB-second. */
+  gbSecond: 0.0000133334,
+  /** S3 Standard, one PUT, COPY or LIST. */
+  put: 0.005 / 1e3,
+  /** S3 Standard, one GET or HEAD. */
+  get: 0.0004 / 1e3,
+  /** DynamoDB on-demand, one write unit (1 KB). */
+  write: 0.625 / 1e6,
+  /** DynamoDB on-demand, one strongly consistent read unit (4 KB). */
+  read: 0.125 / 1e6,
+} as const;
+type Unit = keyof typeof PRICES;
+export type Counts = Record<Unit, number>;
+
+/** `sum of count x price`, in dollars. */
+export const dollars = (counts: Counts): number =>
+  (Object.keys(PRICES) as Unit[]).reduce((sum, unit) => sum + counts[unit] * PRICES[unit], 0);
+
+const NAMES: Record<Unit, string> = {
+  transition: 'state transitions',
+  request: 'task invocations',
+  gbSecond: 'Lambda GB-seconds',
+  put: 'S3 puts, copies, lists',
+  get: 'S3 gets, heads',
+  write: 'DynamoDB write units',
+  read: 'DynamoDB read units',
+};
+
+const PLACES = ['Aldmere', 'Borvik', 'Castrel', 'Dunholt', 'Elvarn', 'Fenwick', 'Garlow', 'Hestad'];
+const ENDINGS = ['bridge', 'haven', 'field', 'mouth', 'stead', 'combe', 'ford', 'wick'];
+const PEOPLE = ['Ada Marlow', 'Jonas Reik', 'Ines Calder', 'Tomas Hale', 'Mira Oakes', 'Pavel Strand'];
+const GOODS = ['wool', 'salt', 'copper', 'timber', 'paper', 'glass'];
+
+/** A document of plain facts about a place that does not exist; equal seeds give equal documents. */
+export function document(seed: string, index: number): { id: string; title: string; text: string } {
+  const rng: Rng = seededRng(seed, 'cost', index);
+  const year = (from: number): number => from + rng.below(120);
+  const town = `${rng.pick(PLACES)}${rng.pick(ENDINGS)} ${index}`;
+  const river = `${rng.pick(PLACES)} Water`;
+  const text = [
+    `${town} is a town on the River ${river}, with ${(2_000 + rng.below(90_000)).toLocaleString('en')} inhabitants.`,
+    `It was founded in ${year(1100)} by ${rng.pick(PEOPLE)} and received its charter in ${year(1300)}.`,
+    `The town hall was designed by ${rng.pick(PEOPLE)} and was built between ${year(1600)} and ${year(1730)}.`,
+    `The stone bridge over the ${river} was opened in ${year(1750)} and is ${60 + rng.below(300)} metres long.`,
+    `For two centuries the town lived on ${rng.pick(GOODS)}, which was shipped from its harbour until ${year(1850)}.`,
+    `The railway reached ${town} in ${year(1840)}; its station was closed in ${year(1900)}.`,
+    `The museum of ${rng.pick(GOODS)} was opened by ${rng.pick(PEOPLE)} in ${year(1890)} and shows ${100 + rng.below(900)} objects.`,
+  ];
+  return { id: `place-${index}`, title: town, text: text.join(' ') };
+}
+
+const kibibytes = (value: unknown): number =>
+  Math.max(1, Math.ceil(JSON.stringify(value ?? null).length / 1024));
+
+/** Replaces a method of an object by one that tells `seen` of each answer. */
+function observe(
+  target: object,
+  method: string,
+  seen: (answer: unknown, ms: number, args: unknown[]) => void,
+): void {
+  const object = target as Record<string, (...args: unknown[]) => unknown>;
+  const original = object[method]!.bind(target);
+  object[method] = async (...args: unknown[]) => {
+    const began = performance.now();
+    const answer = await original(...args);
+    seen(answer, performance.now() - began, args);
+    return answer;
+  };
+}
+
+/** Counts what AWS would bill of all that passes the platform's ports. */
+function count(platform: Platform): Counts {
+  const counts: Counts = { transition: 0, request: 0, gbSecond: 0, put: 0, get: 0, write: 0, read: 0 };
+  const { artifacts, records } = platform.runtime;
+  for (const method of ['put', 'copy', 'list']) observe(artifacts, method, () => (counts.put += 1));
+  for (const method of ['get', 'head']) observe(artifacts, method, () => (counts.get += 1));
+  // An item is written once more into each index that holds it.
+  const written = (item: unknown): void => {
+    const { g1, g2 } = item as { g1?: unknown; g2?: unknown };
+    counts.write += kibibytes(item) * (1 + (g1 ? 1 : 0) + (g2 ? 1 : 0));
+  };
+  for (const method of ['put', 'update']) observe(records, method, written);
+  observe(records, 'delete', () => (counts.write += 1));
+  observe(records, 'batchPut', (_answer, _ms, [items]) => (items as unknown[]).forEach(written));
+  const read = (answer: unknown): void => {
+    counts.read += Math.ceil(kibibytes(answer) / 4);
+  };
+  observe(records, 'get', read);
+  observe(records, 'query', read);
+  observe(records, 'batchGet', (answer) => (answer as unknown[]).forEach(read));
+  const memory = new Map(
+    platform.catalog.flatMap((entry) =>
+      Object.entries(entry.tasks).map(([task, spec]) => [`agentmill-${entry.name}-${task}`, spec.memoryMb]),
+    ),
+  );
+  observe(platform.host, 'invoke', (_answer, ms, [name]) => {
+    counts.gbSecond += (ms / 1000) * ((memory.get(name as string) ?? 512) / 1024);
+  });
+  return counts;
+}
+
+export default async function run(args: string[]): Promise<void> {
+  const documents = Number(args.find((arg) => /^\d+$/.test(arg)) ?? 1000);
+  const seed = args.includes('--seed') ? args[args.indexOf('--seed') + 1]! : 'agentmill';
+  const dataDir = await mkdtemp(join(tmpdir(), 'agentmill-cost-'));
+  const platform = await openPlatform({ dataDir });
+  try {
+    const key = 'uploads/local/cost/documents.jsonl';
+    const lines = Array.from({ length: documents }, (_, index) => JSON.stringify(document(seed, index)));
+    await platform.runtime.artifacts.put(key, `${lines.join('\n')}\n`);
+    const counts = count(platform);
+    const before = { transitions: platform.engine.transitions(), calls: platform.host.stats().invocations };
+    const began = performance.now();
+    const job = await platform.run('dataset-synthesis', {
+      sources: [{ uri: key, defaults: { licence: 'CC0-1.0' } }],
+    } as Json);
+    const seconds = (performance.now() - began) / 1000;
+    counts.transition = platform.engine.transitions() - before.transitions;
+    counts.request = platform.host.stats().invocations - before.calls;
+    console.log(`${documents} documents, seed "${seed}": ${job.status} in ${seconds.toFixed(0)} s`);
+    console.log(`yields ${JSON.stringify(job.yields)}`);
+    if (job.status === 'FAILED') throw new Error(job.error?.detail ?? 'The job failed.');
+    const row = (name: string, ...cells: string[]): void =>
+      console.log(`${name.padEnd(26)}${cells.map((cell) => cell.padStart(18)).join('')}`);
+    row('', 'counted', 'a document', '$ a million');
+    for (const unit of Object.keys(PRICES) as Unit[]) {
+      const each = counts[unit] / documents;
+      const text = (value: number): string => value.toLocaleString('en', { maximumFractionDigits: 2 });
+      row(NAMES[unit], text(counts[unit]), text(each), text(each * 1e6 * PRICES[unit]));
+    }
+    row(
+      'sum',
+      '',
+      '',
+      ((dollars(counts) / documents) * 1e6).toLocaleString('en', { maximumFractionDigits: 2 }),
+    );
+    console.log(`List prices of us-east-1 as of ${PRICES_AS_OF}. GB-seconds are of this machine.`);
+  } finally {
+    await platform.close();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
