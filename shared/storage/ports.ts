@@ -142,6 +142,11 @@ export interface RecordPut extends RecordKey {
   g2?: RecordKey;
 }
 
+export interface ConditionalPut {
+  item: RecordPut;
+  options?: WriteOptions;
+}
+
 /** Changes of top-level attributes; `add` is atomic and starts from 0. */
 export interface RecordChange {
   set?: Record<string, Json>;
@@ -181,6 +186,12 @@ export interface Records {
   batchGet(keys: RecordKey[]): Promise<RecordItem[]>;
   /** At most 25 items, each put unconditionally; not atomic across items. */
   batchPut(items: RecordPut[]): Promise<void>;
+  /**
+   * Puts of distinct items, each under its own conditions, in one commit: one that is refused does not hinder the
+   * others. Outcomes in the order of the puts. Only adapters have it for which that is cheaper than single puts.
+   * @throws StorageUnavailable when nothing was written.
+   */
+  putEach?(puts: readonly ConditionalPut[]): Promise<PromiseSettledResult<RecordItem>[]>;
 }
 
 // -------------------------------------------------------------------------------------------------- queue

@@ -1,6 +1,8 @@
 import type { Clock } from '#shared/determinism/clock.ts';
+import { isError } from '#shared/task/errors.ts';
 import { encodeCursor } from '../cursor.ts';
 import type {
+  ConditionalPut,
   RecordChange,
   RecordItem,
   RecordKey,
@@ -46,6 +48,12 @@ const UPSERT = `INSERT INTO records(${COLUMNS}) VALUES (?, ?, ?, 1, ?, ?, ?, ?, 
     version = CASE WHEN records.ttl <= ? THEN 1 ELSE records.version + 1 END,
     ttl = excluded.ttl, g1pk = excluded.g1pk, g1sk = excluded.g1sk, g2pk = excluded.g2pk, g2sk = excluded.g2sk
   RETURNING version`;
+const INSERT = `INSERT INTO records(${COLUMNS}) VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?)
+  ON CONFLICT(pk, sk) DO UPDATE SET attributes = excluded.attributes, version = 1,
+    ttl = excluded.ttl, g1pk = excluded.g1pk, g1sk = excluded.g1sk, g2pk = excluded.g2pk, g2sk = excluded.g2sk
+  WHERE records.ttl <= ?`;
+const REPLACE = `UPDATE records SET attributes = ?, version = version + 1, ttl = ?, g1pk = ?, g1sk = ?, g2pk = ?, g2sk = ?
+  WHERE pk = ? AND sk = ? AND version = ? AND (ttl IS NULL OR ttl > ?)`;
 const SELECT = `SELECT ${COLUMNS} FROM records WHERE pk = ? AND sk = ? AND (ttl IS NULL OR ttl > ?)`;
 
 function itemOf(row: RecordRow): RecordItem {
@@ -79,7 +87,13 @@ export class EmbeddedRecords implements Records {
     return row && itemOf(row);
   }
 
+  /** Writes an item over whatever is there. */
   #write(item: RecordPut): RecordItem {
+    return this.#tryWrite(item, {})!;
+  }
+
+  /** Writes an item where it is new, or at a version, as told; undefined where it is not. */
+  #tryWrite(item: RecordPut, options: Pick<WriteOptions, 'ifAbsent' | 'ifVersion'>): RecordItem | undefined {
     const attributes = storableAttributes(item.attributes);
     const json = JSON.stringify(attributes);
     checkItemSize(item, json);
@@ -94,16 +108,42 @@ export class EmbeddedRecords implements Records {
       g2?.pk ?? null,
       g2?.sk ?? null,
     ];
-    const row = this.#db.returning<{ version: number }>(UPSERT, ...values, this.#seconds());
+    const version = this.#store(values, options);
+    if (version === undefined) return undefined;
     return {
       pk,
       sk,
       attributes,
-      version: row!.version,
+      version,
       ...(ttl === undefined ? {} : { ttl }),
       ...(g1 === undefined ? {} : { g1: { pk: g1.pk, sk: g1.sk } }),
       ...(g2 === undefined ? {} : { g2: { pk: g2.pk, sk: g2.sk } }),
     };
+  }
+
+  /** One statement, one commit. Returns the version written. */
+  #store(
+    values: SqlValue[],
+    { ifAbsent, ifVersion }: Pick<WriteOptions, 'ifAbsent' | 'ifVersion'>,
+  ): number | undefined {
+    const now = this.#seconds();
+    if (ifVersion !== undefined) {
+      const [pk, sk, ...rest] = values;
+      return this.#db.run(REPLACE, ...rest, pk!, sk!, ifVersion, now) === 1 ? ifVersion + 1 : undefined;
+    }
+    if (ifAbsent) return this.#db.run(INSERT, ...values, now) === 1 ? 1 : undefined;
+    return this.#db.returning<{ version: number }>(UPSERT, ...values, now)!.version;
+  }
+
+  /** Puts under preconditions, inside or outside of a transaction. */
+  #put(item: RecordPut, options: WriteOptions): RecordItem {
+    const { ifAbsent, ifVersion, condition } = options;
+    // Most puts need no look at what is there: one statement says whether it was as told.
+    if (!condition && !(ifAbsent && ifVersion !== undefined)) {
+      const written = this.#tryWrite(item, options);
+      if (written) return written;
+    }
+    return this.#guarded(item, options, () => this.#write(item));
   }
 
   /** Runs `body` with the current item where it meets the preconditions, all in one transaction. */
@@ -126,8 +166,7 @@ export class EmbeddedRecords implements Records {
 
   async put(item: RecordPut, options: WriteOptions = {}): Promise<RecordItem> {
     checkPut(item);
-    if (!options.ifAbsent && options.ifVersion === undefined && !options.condition) return this.#write(item);
-    return this.#guarded(item, options, () => this.#write(item));
+    return this.#put(item, options);
   }
 
   async update(key: RecordKey, change: RecordChange, options: WriteOptions = {}): Promise<RecordItem> {
@@ -174,6 +213,22 @@ export class EmbeddedRecords implements Records {
     checkBatch(items.length, 25, 'items');
     items.forEach(checkPut);
     this.#db.transaction(() => items.forEach((item) => this.#write(item)));
+  }
+
+  async putEach(puts: readonly ConditionalPut[]): Promise<PromiseSettledResult<RecordItem>[]> {
+    return this.#db.transaction(() =>
+      puts.map(({ item, options = {} }): PromiseSettledResult<RecordItem> => {
+        try {
+          checkPut(item);
+          return { status: 'fulfilled', value: this.#put(item, options) };
+        } catch (error) {
+          // Refused: the others are written. A failing database undoes them all.
+          if (isError(error, 'Conflict') || isError(error, 'InvalidInput'))
+            return { status: 'rejected', reason: error };
+          throw error;
+        }
+      }),
+    );
   }
 
   /** Deletes expired items; returns how many. */
