@@ -7,7 +7,7 @@ import type { Artifacts, Json } from '#shared/storage/ports.ts';
 import type { BudgetInput } from '#shared/task/budgets.ts';
 import type { WorkflowEntry } from '#shared/task/catalog.ts';
 import { describeFindings } from '#shared/task/check-catalog.ts';
-import { defect } from '#shared/task/errors.ts';
+import { defect, storageUnavailable } from '#shared/task/errors.ts';
 import { jobControl } from '#shared/task/job-control.ts';
 import { isTerminal, type Job } from '#shared/task/jobs.ts';
 import { bindPlaceholders, placeholdersOf } from '#shared/task/placeholders.ts';
@@ -24,7 +24,8 @@ import { startTriggers } from './platform/triggers.ts';
 import { createEngine, machineArn, type Engine } from './states/index.ts';
 
 export { catalogFindings, definitionOf };
-export { readOwner } from './platform/owner-file.ts';
+export { readOwner, type Owner } from './platform/owner-file.ts';
+export { taskLogOf } from './platform/task-log.ts';
 
 /** Every workflow there is. */
 export const catalog: readonly WorkflowEntry[] = allWorkflows;
@@ -59,8 +60,6 @@ export interface Platform {
   run(workflow: string, input: Json, options?: RunOptions): Promise<Job>;
   /** Waits for the end of a job. */
   settled(jobId: string): Promise<Job>;
-  /** Task log lines of a job. */
-  taskLog(jobId: string): AsyncIterable<string>;
   /** Stops taking steps, gives running calls `ms` to settle; everything can be resumed. */
   drain(ms: number): Promise<void>;
   close(): Promise<void>;
@@ -131,23 +130,40 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
 
   const folder = (prefix: string): string => join(dataDir, 'objects', storage.bucket, prefix);
   let triggers: { stop(): Promise<void> } | undefined;
-  if (!options.paused) {
-    if (!(await engine.resume())) {
-      throw defect(`${dataDir} is in use by another agentmill process.`);
+  const close = async (): Promise<void> => {
+    closing = true;
+    await triggers?.stop();
+    await served?.close();
+    removeOwner(dataDir, process.pid);
+    await engine.close();
+    await host.value!.close();
+    await storage.close();
+    await log.value!.close();
+  };
+  try {
+    if (!options.paused) {
+      if (!(await engine.resume())) {
+        throw storageUnavailable(`${dataDir} is in use by another agentmill process.`);
+      }
+      await endings.watchRunning(allWorkflows.map((entry) => entry.name));
+      triggers = await startTriggers({ storage, runtime, catalog: allWorkflows, folder, onError: complain });
+      await storage.start();
     }
-    await endings.watchRunning(allWorkflows.map((entry) => entry.name));
-    triggers = await startTriggers({ storage, runtime, catalog: allWorkflows, folder, onError: complain });
-    await storage.start();
-  }
-  if (options.listen) {
-    served = await serveApi({
-      ...options.listen,
-      runtime,
-      dataDir,
-      catalog: allWorkflows,
-      onError: complain,
-    });
-    if (!options.paused) writeOwner(dataDir, { url: served.url, pid: process.pid, bucket: storage.bucket });
+    if (options.listen) {
+      served = await serveApi({
+        ...options.listen,
+        runtime,
+        dataDir,
+        catalog: allWorkflows,
+        onError: complain,
+      });
+      const { url, token } = served;
+      const owner = { url, pid: process.pid, bucket: storage.bucket, ...(token ? { token } : {}) };
+      if (!options.paused) writeOwner(dataDir, owner);
+    }
+  } catch (error) {
+    await close();
+    throw error;
   }
 
   const settled = async (jobId: string): Promise<Job> => {
@@ -172,23 +188,13 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
       return settled(job.jobId);
     },
     settled,
-    taskLog: (jobId) => log.value!.of(jobId),
     async drain(ms) {
       closing = true;
       await triggers?.stop();
       await engine.close();
       await Promise.race([host.value!.close(), systemClock.sleep(ms)]);
     },
-    async close() {
-      closing = true;
-      await triggers?.stop();
-      await served?.close();
-      removeOwner(dataDir, process.pid);
-      await engine.close();
-      await host.value!.close();
-      await storage.close();
-      await log.value!.close();
-    },
+    close,
   };
 }
 

@@ -6,6 +6,8 @@ export interface Owner {
   url: string;
   pid: number;
   bucket: string;
+  /** What its API asks for when it is bound off loopback; the file is its user's alone. */
+  token?: string;
 }
 
 const pathOf = (dataDir: string): string => join(dataDir, 'platform.json');

@@ -6,6 +6,19 @@ import { createInterface } from 'node:readline';
 /** One file is kept beside the current one; both together bound what logs take of the disk. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
+const pathOf = (dataDir: string): string => join(dataDir, 'logs', 'tasks.jsonl');
+
+/** The log lines that name a job, oldest first; whoever writes them, this process or another. */
+export async function* taskLogOf(dataDir: string, jobId: string): AsyncIterable<string> {
+  const path = pathOf(dataDir);
+  for (const part of [`${path}.1`, path]) {
+    if (!existsSync(part)) continue;
+    for await (const line of createInterface({ input: createReadStream(part), crlfDelay: Infinity })) {
+      if (line.includes(jobId)) yield line;
+    }
+  }
+}
+
 /** The structured log lines of tasks, kept in `logs/` of the data directory as CloudWatch keeps them on AWS. */
 export class TaskLog {
   readonly #path: string;
@@ -14,7 +27,7 @@ export class TaskLog {
 
   constructor(dataDir: string) {
     mkdirSync(join(dataDir, 'logs'), { recursive: true });
-    this.#path = join(dataDir, 'logs', 'tasks.jsonl');
+    this.#path = pathOf(dataDir);
     this.#bytes = existsSync(this.#path) ? statSync(this.#path).size : 0;
     this.#stream = this.#open();
   }
@@ -35,16 +48,6 @@ export class TaskLog {
     }
     this.#bytes += line.length + 1;
     this.#stream.write(`${line}\n`);
-  }
-
-  /** The lines that name a job, oldest first. */
-  async *of(jobId: string): AsyncIterable<string> {
-    for (const path of [`${this.#path}.1`, this.#path]) {
-      if (!existsSync(path)) continue;
-      for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
-        if (line.includes(jobId)) yield line;
-      }
-    }
   }
 
   close(): Promise<void> {
