@@ -20,14 +20,25 @@ export interface Outputs {
   items: { key: string; bytes: number; sha256?: string; url: string }[];
 }
 
+/** Where a platform answers and how it is asked. */
+export interface Target {
+  url: string;
+  authorise: Authorise;
+}
+
 /** The HTTP API of infra-api-cli section 7, as the commands use it; the same for the embedded platform and AWS. */
 export class ApiClient {
-  readonly baseUrl: string;
-  readonly #authorise: Authorise;
+  #target: Target;
+  readonly #elsewhere: (() => Promise<Target | undefined>) | undefined;
 
-  constructor(baseUrl: string, authorise: Authorise) {
-    this.baseUrl = baseUrl.replace(/\/$/, '');
-    this.#authorise = authorise;
+  /** @param elsewhere where to go on when the platform has gone, such as with the process that served it. */
+  constructor(target: Target, elsewhere?: () => Promise<Target | undefined>) {
+    this.#target = target;
+    this.#elsewhere = elsewhere;
+  }
+
+  get baseUrl(): string {
+    return this.#target.url.replace(/\/$/, '');
   }
 
   async request<T>(
@@ -39,6 +50,27 @@ export class ApiClient {
       headers?: Record<string, string>;
     } = {},
   ): Promise<T> {
+    try {
+      return await this.#request(method, path, options);
+    } catch (error) {
+      // What never arrived, or only reads, may be asked again.
+      const harmless = error instanceof Unreachable && (error.refused || method === 'GET');
+      const target = harmless ? await this.#elsewhere?.() : undefined;
+      if (!target) throw error;
+      this.#target = target;
+      return this.#request(method, path, options);
+    }
+  }
+
+  async #request<T>(
+    method: string,
+    path: string,
+    options: {
+      query?: Record<string, string | undefined>;
+      body?: unknown;
+      headers?: Record<string, string>;
+    },
+  ): Promise<T> {
     const url = new URL(this.baseUrl + path);
     for (const [name, value] of Object.entries(options.query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, value);
@@ -46,7 +78,7 @@ export class ApiClient {
     const body = options.body === undefined ? undefined : JSON.stringify(options.body);
     const headers: Record<string, string> = { accept: 'application/json', ...options.headers };
     if (body !== undefined) headers['content-type'] = 'application/json';
-    const signed = await this.#authorise({ method, url, headers, body });
+    const signed = await this.#target.authorise({ method, url, headers, body });
     const { response, text } = await send(url, {
       method,
       headers: signed,
@@ -70,7 +102,24 @@ export class ApiClient {
   }
 
   job(jobId: string): Promise<Job> {
-    return this.request('GET', `/v1/jobs/${encodeURIComponent(jobId)}`);
+    return this.#ofJob('GET', jobId, '');
+  }
+
+  /** Asks about one job; a job that is not there is named. */
+  async #ofJob<T>(
+    method: string,
+    jobId: string,
+    path: string,
+    options: Parameters<ApiClient['request']>[2] = {},
+  ): Promise<T> {
+    try {
+      return await this.request(method, `/v1/jobs/${encodeURIComponent(jobId)}${path}`, options);
+    } catch (error) {
+      if (!(error instanceof CliError) || error.exitCode !== EXIT.notFound) throw error;
+      throw new CliError(EXIT.notFound, `There is no job "${jobId}".`, [
+        'agentmill jobs lists those there are.',
+      ]);
+    }
   }
 
   jobs(query: Record<string, string | undefined>): Promise<{ items: Job[]; nextCursor?: string }> {
@@ -78,7 +127,7 @@ export class ApiClient {
   }
 
   events(jobId: string, cursor?: string): Promise<{ items: JobEvent[]; nextCursor?: string }> {
-    return this.request('GET', `/v1/jobs/${encodeURIComponent(jobId)}/events`, { query: { cursor } });
+    return this.#ofJob('GET', jobId, '/events', { query: { cursor } });
   }
 
   /** Every file of a job and its manifest. */
@@ -86,11 +135,9 @@ export class ApiClient {
     const all: Outputs = { items: [] };
     let cursor: string | undefined;
     do {
-      const page: Outputs & { nextCursor?: string } = await this.request(
-        'GET',
-        `/v1/jobs/${encodeURIComponent(jobId)}/outputs`,
-        { query: { cursor } },
-      );
+      const page = await this.#ofJob<Outputs & { nextCursor?: string }>('GET', jobId, '/outputs', {
+        query: { cursor },
+      });
       if (page.manifest) all.manifest = page.manifest;
       all.items.push(...page.items);
       cursor = page.nextCursor;
@@ -99,13 +146,11 @@ export class ApiClient {
   }
 
   cancel(jobId: string): Promise<Job> {
-    return this.request('POST', `/v1/jobs/${encodeURIComponent(jobId)}/cancel`, { body: {} });
+    return this.#ofJob('POST', jobId, '/cancel', { body: {} });
   }
 
   resume(jobId: string, budget?: Record<string, number>): Promise<Job> {
-    return this.request('POST', `/v1/jobs/${encodeURIComponent(jobId)}/resume`, {
-      body: budget ? { budget } : {},
-    });
+    return this.#ofJob('POST', jobId, '/resume', { body: budget ? { budget } : {} });
   }
 
   /** Uploads the files of one folder side by side and returns the prefix they are below. */
@@ -165,6 +210,16 @@ export class ApiClient {
   }
 }
 
+/** No answer came. */
+class Unreachable extends CliError {
+  /** Nothing was sent: nobody listens. */
+  readonly refused: boolean;
+  constructor(url: URL, cause: Error & { code?: string }) {
+    super(EXIT.unreachable, `${url.origin} cannot be reached: ${cause.message || cause.code || 'no answer'}`);
+    this.refused = cause.code === 'ECONNREFUSED';
+  }
+}
+
 /** Sends a request; one that only reads is sent again, up to twice, when its connection broke. */
 async function send(url: URL, init: RequestInit): Promise<{ response: Response; text: string }> {
   for (let again = init.method === 'GET' ? 2 : 0; ; again -= 1) {
@@ -175,7 +230,7 @@ async function send(url: URL, init: RequestInit): Promise<{ response: Response; 
       const cause = (error as { cause?: Error & { code?: string } }).cause ?? (error as Error);
       const broken = 'code' in cause && (cause.code === 'ECONNRESET' || cause.code === 'UND_ERR_SOCKET');
       if (broken && again > 0) continue;
-      throw new CliError(EXIT.unreachable, `${url.origin} cannot be reached: ${cause.message}`);
+      throw new Unreachable(url, cause);
     }
   }
 }

@@ -7,15 +7,33 @@ const POLL_MS = 300;
 /** Between plain progress lines where stderr is no terminal. */
 const PLAIN_MS = 10_000;
 
+/** Where following begins: what a job said before is not shown again. */
+export interface FollowPoint {
+  job: Job;
+  cursor: string | undefined;
+}
+
+/** The end of what a job has said so far. */
+export async function followPoint(client: ApiClient, job: Job): Promise<FollowPoint> {
+  let cursor: string | undefined;
+  for (;;) {
+    const page = await client.events(job.jobId, cursor);
+    if (page.items.length === 0 || page.nextCursor === undefined)
+      return { job, cursor: page.nextCursor ?? cursor };
+    cursor = page.nextCursor;
+  }
+}
+
 /** Shows a job as it runs; resolves with its last state, or undefined when `stop` aborts first. */
 export async function followJob(
   client: ApiClient,
   jobId: string,
   output: Output,
-  options: { stages: Record<string, string>; stop: AbortSignal },
+  options: { stages: Record<string, string>; stop: AbortSignal; since?: FollowPoint | undefined },
 ): Promise<Job | undefined> {
-  const view = new ProgressView(output, options.stages);
-  let cursor: string | undefined;
+  const { since } = options;
+  const view = new ProgressView(output, options.stages, since?.job);
+  let cursor = since?.cursor;
   for (;;) {
     if (options.stop.aborted) {
       output.clearStatus();
@@ -41,23 +59,32 @@ class ProgressView {
   readonly #output: Output;
   readonly #stages: string[];
   readonly #units: Record<string, string>;
+  readonly #before: string | undefined;
   #stage = '';
   #stageStart = Date.now();
+  /** What was done already when the stage was first seen: rates count from there. */
+  #doneBefore = 0;
   #lastPlain = 0;
 
-  constructor(output: Output, stages: Record<string, string>) {
+  /** @param before the job as an earlier attempt left it: its counts are no progress of this one. */
+  constructor(output: Output, stages: Record<string, string>, before: Job | undefined) {
+    this.#before = before && JSON.stringify(before.yields);
     this.#output = output;
     this.#stages = Object.keys(stages);
     this.#units = stages;
   }
 
-  show(job: Job): void {
-    const { stage, done, total } = job.progress;
+  show(seen: Job): void {
+    const old = !isTerminal(seen.status) && this.#before === JSON.stringify(seen.yields);
+    const job = old ? { ...seen, yields: {} } : seen;
+    // A job that waits for its next attempt still names the stage of the last.
+    const { stage, done, total } = job.status === 'QUEUED' ? { stage: '', done: 0, total: 0 } : job.progress;
     const now = Date.now();
     const changed = stage !== this.#stage;
     if (changed) {
       this.#stage = stage;
       this.#stageStart = now;
+      this.#doneBefore = done;
     }
     const counts = describeCounts(job);
     const position = this.#stages.includes(stage)
@@ -65,11 +92,12 @@ class ProgressView {
       : '';
     const progress = total > 0 ? `${count(done)}/${count(total)} ${this.#units[stage] ?? ''}`.trimEnd() : '';
     if (this.#output.live) {
-      const seconds = Math.max(0.001, (now - this.#stageStart) / 1000);
-      const rate = done / seconds;
+      const seconds = (now - this.#stageStart) / 1000;
+      // Of the first second no rate is said: it would be about polling, not about the work.
+      const rate = seconds >= 1 ? (done - this.#doneBefore) / seconds : 0;
       const left = rate > 0 && total > done ? `, ${duration(((total - done) / rate) * 1000)} left` : '';
       this.#output.status([
-        `${position}${stage || job.status.toLowerCase()} ${bar(done, total)} ${progress}${rate > 0 ? ` (${rate.toFixed(0)}/s${left})` : ''}`,
+        `${position}${stage || job.status.toLowerCase()} ${bar(done, total)} ${progress}${rate > 0 ? ` (${perTime(rate)}${left})` : ''}`,
         `      ${counts}`,
       ]);
     } else if (changed || now - this.#lastPlain >= PLAIN_MS) {
@@ -78,6 +106,10 @@ class ProgressView {
     }
   }
 }
+
+/** `12/s`, or `40/min` where that says more. */
+const perTime = (perSecond: number): string =>
+  perSecond >= 1 ? `${perSecond.toFixed(0)}/s` : `${(perSecond * 60).toFixed(1)}/min`;
 
 function bar(done: number, total: number): string {
   const width = 24;

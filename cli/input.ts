@@ -14,7 +14,7 @@ export function readInput(file: string, stdin: () => string): Fields {
   try {
     text = file === '-' ? stdin() : readFileSync(file, 'utf8');
   } catch (error) {
-    throw new CliError(EXIT.usage, `--input: ${(error as Error).message}`);
+    throw new CliError(EXIT.usage, `--input ${file}: ${whyUnreadable(error)}`);
   }
   let parsed: unknown;
   try {
@@ -22,13 +22,28 @@ export function readInput(file: string, stdin: () => string): Fields {
   } catch (error) {
     throw new CliError(
       EXIT.usage,
-      `--input: ${file === '-' ? 'stdin' : file} is not JSON: ${(error as Error).message}`,
+      `--input ${file}: ${file === '-' ? 'stdin' : 'the file'} is not JSON: ${(error as Error).message}`,
     );
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
-    throw new CliError(EXIT.usage, `--input: ${file} must hold one JSON object, the job's input.`);
+    throw new CliError(EXIT.usage, `--input ${file} must hold one JSON object, the job's input.`);
   }
   return parsed as Fields;
+}
+
+/** Why a local file could not be read, in words. */
+export function whyUnreadable(error: unknown): string {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return 'there is no such file.';
+    case 'EISDIR':
+      return 'is a folder, not a file.';
+    case 'EACCES':
+      return 'may not be read.';
+    default:
+      return (error as Error).message;
+  }
 }
 
 /**

@@ -6,8 +6,8 @@ import { isTerminal, type Job } from '#shared/task/jobs.ts';
 import type { Connection } from './connect.ts';
 import { withConnection, type CommandContext } from './context.ts';
 import { CliError, EXIT, exitCodeOf } from './exit.ts';
-import { followJob } from './follow.ts';
-import { applySet, mergeInput, readInput, uploadLocalFiles } from './input.ts';
+import { followJob, followPoint, type FollowPoint } from './follow.ts';
+import { applySet, mergeInput, readInput, uploadLocalFiles, whyUnreadable } from './input.ts';
 import { printSummary, summarise, type JobSummary } from './summary.ts';
 
 /** The options of `run`, which `demo` uses too. */
@@ -37,8 +37,9 @@ export function workflowNamed(name: string): (typeof catalog)[number] {
 /** Parses `--budget 2.50` (US dollars). */
 export function parseBudget(text: string | undefined): { usd: number } | undefined {
   if (text === undefined) return undefined;
-  const usd = Number(text.replace(/^\$/, ''));
-  if (!Number.isFinite(usd) || usd < 0) {
+  const digits = text.trim().replace(/^\$/, '');
+  const usd = Number(digits);
+  if (digits === '' || !Number.isFinite(usd) || usd < 0) {
     throw new CliError(EXIT.usage, `--budget ${text}: give US dollars, such as 2.50.`);
   }
   return { usd };
@@ -66,10 +67,8 @@ async function buildInput(connection: Connection, workflow: string, options: Run
     try {
       await upload(file);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-        throw new CliError(EXIT.usage, `--file ${file}: there is no such file.`);
-      }
-      throw error;
+      if (error instanceof CliError || !(error as NodeJS.ErrnoException).code) throw error;
+      throw new CliError(EXIT.usage, `--file ${file}: ${whyUnreadable(error)}`);
     }
     const ref = [...refs.values()][before]!;
     const fromFile = toInput({
@@ -112,13 +111,17 @@ export async function runJob(
     }
     const input = await buildInput(connection, workflow, options);
     const model = options.model ?? context.settings.model.value;
-    const job = await client.createJob({
-      workflow,
-      input,
-      ...(budget ? { budget } : {}),
-      ...(model ? { model } : {}),
-      ...(options.key ? { idempotencyKey: options.key } : {}),
-    });
+    const job = await client
+      .createJob({
+        workflow,
+        input,
+        ...(budget ? { budget } : {}),
+        ...(model ? { model } : {}),
+        ...(options.key ? { idempotencyKey: options.key } : {}),
+      })
+      .catch((error: unknown) => {
+        throw withHint(error, workflow);
+      });
     context.output.note(`Job ${job.jobId} (${connection.mode}).`);
     if (options.detach) {
       context.output.print(job.jobId);
@@ -129,18 +132,30 @@ export async function runJob(
   });
 }
 
+/** Where to look up what an input may hold, under the fields that are wrong. */
+function withHint(error: unknown, workflow: string): unknown {
+  const fields = error instanceof CliError && error.details.some((line) => line.startsWith('#/input'));
+  if (!fields) return error;
+  const hint = `agentmill workflows ${workflow} shows examples of its input, with --json its schema.`;
+  return new CliError(error.exitCode, error.message, [...error.details, hint]);
+}
+
 /** Follows a job, prints its summary and gives the exit code; the first Ctrl-C leaves it resumable. */
 export async function followToEnd(
   context: CommandContext,
   connection: Connection,
   jobId: string,
-  options: { strict?: boolean; cancelOnInterrupt?: boolean },
+  options: { strict?: boolean; cancelOnInterrupt?: boolean; since?: FollowPoint | undefined },
 ): Promise<number> {
   const { client } = connection;
   const { output } = context;
   const workflow = jobId.split('.')[0]!;
   const stages = catalog.find((entry) => entry.name === workflow)?.stages ?? {};
-  const job = await followJob(client, jobId, output, { stages, stop: context.interrupted });
+  const job = await followJob(client, jobId, output, {
+    stages,
+    stop: context.interrupted,
+    since: options.since,
+  });
   if (!job) {
     if (options.cancelOnInterrupt) {
       await client.cancel(jobId);
@@ -180,7 +195,8 @@ export async function resumeJob(
   const budget = parseBudget(options.budget);
   return withConnection(context, { work: true }, async (connection) => {
     const before = await connection.client.job(jobId);
-    if (isTerminal(before.status)) {
+    const since = isTerminal(before.status) ? await followPoint(connection.client, before) : undefined;
+    if (since) {
       await connection.client.resume(jobId, budget);
     } else if (budget) {
       throw new CliError(
@@ -193,7 +209,7 @@ export async function resumeJob(
       return EXIT.ok;
     }
     // A resumed job may be read once more in its old status before its new execution is noted.
-    if (isTerminal(before.status)) await delay(50);
-    return followToEnd(context, connection, jobId, options);
+    if (since) await delay(50);
+    return followToEnd(context, connection, jobId, { ...options, since });
   });
 }

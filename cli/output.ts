@@ -45,8 +45,9 @@ export function makeOutput(options: { json: boolean; quiet: boolean; color: bool
     status(lines) {
       if (!live) return;
       clear();
-      const width = process.stderr.columns ?? 80;
-      process.stderr.write(lines.map((line) => `${line.slice(0, width - 1)}\n`).join(''));
+      // Terminals that do not say how wide they are report 0.
+      const width = process.stderr.columns || 80;
+      process.stderr.write(lines.map((line) => `${[...line].slice(0, width).join('')}\n`).join(''));
       drawn = lines.length;
     },
     clearStatus: clear,

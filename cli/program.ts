@@ -41,6 +41,7 @@ export function buildProgram(interrupted: AbortSignal, done: (exitCode: number) 
     action: (context: CommandContext, ...rest: never[]) => number | Promise<number>,
   ): Command => {
     const added = program.command(spec).description(description).exitOverride();
+    added.showHelpAfterError(`(agentmill ${added.name()} --help lists its options)`);
     // The global flags are understood behind the command's name too, where people type them.
     for (const option of program.options) if (option.long !== '--version') added.addOption(option);
     added.action(async (...args: unknown[]) => {
@@ -180,10 +181,14 @@ export async function runProgram(argv: string[], interrupted: AbortSignal): Prom
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
     if (interrupted.aborted) return EXIT.interrupted;
+    const { message } = error as Error;
+    const details = error instanceof CliError ? error.details : [];
+    // `--json` promises JSON on stdout whatever happens; people read stderr.
+    if (json) process.stdout.write(`${JSON.stringify({ error: message, details })}\n`);
+    if (error instanceof CommanderError) return EXIT.usage;
     if (error instanceof CliError) {
-      if (json) process.stdout.write(`${JSON.stringify({ error: error.message, details: error.details })}\n`);
       process.stderr.write(
         `agentmill: ${error.message}\n${error.details.map((line) => `  ${line}\n`).join('')}`,
       );

@@ -34,6 +34,9 @@ const VARIABLES: Record<keyof ConfigFile, string> = {
   port: 'AGENTMILL_PORT',
 };
 
+/** Flags that are not spelt as their setting. */
+const FLAGS: Partial<Record<keyof ConfigFile, string>> = { dataDir: '--data-dir' };
+
 export type Settings = { [Key in keyof ConfigFile]-?: Setting<ConfigFile[Key]> } & {
   configPath: string | undefined;
 };
@@ -81,16 +84,23 @@ export function resolveSettings(
   const file = configPath ? readConfig(configPath) : {};
 
   const settle = (key: keyof ConfigFile): Setting<unknown> => {
-    if (flags[key] !== undefined) return { value: flags[key], origin: 'flag', from: `--${key}` };
+    const check = (value: unknown, from: string): unknown => {
+      const parsed = ConfigFile.shape[key].safeParse(value);
+      if (parsed.success) return parsed.data;
+      throw new CliError(
+        EXIT.usage,
+        `${from} ${String(value)}: ${parsed.error.issues[0]?.message ?? 'is malformed'}.`,
+      );
+    };
+    if (flags[key] !== undefined) {
+      const from = FLAGS[key] ?? `--${key}`;
+      return { value: check(flags[key], from), origin: 'flag', from };
+    }
     const variable = VARIABLES[key];
     const text = env[variable];
     if (text !== undefined && text !== '') {
-      const shape = ConfigFile.shape[key];
-      const parsed = shape.safeParse(key === 'port' ? Number(text) : text);
-      if (!parsed.success) {
-        throw new CliError(EXIT.usage, `${variable}: ${parsed.error.issues[0]?.message ?? 'is malformed'}.`);
-      }
-      return { value: parsed.data, origin: 'environment', from: variable };
+      const value = check(key === 'port' ? Number(text) : text, variable);
+      return { value, origin: 'environment', from: variable };
     }
     if (file[key] !== undefined) return { value: file[key], origin: 'config file', from: configPath ?? '' };
     return { value: DEFAULTS[key], origin: 'default', from: '' };

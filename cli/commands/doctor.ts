@@ -1,10 +1,10 @@
-import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { dirname, resolve } from 'node:path';
+import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { catalogFindings } from '#local/platform.ts';
 import { describeFindings } from '#shared/task/check-catalog.ts';
-import { runningOwner } from '../connect.ts';
+import { dataDirOf, runningOwner } from '../connect.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { ApiClient } from '../client.ts';
@@ -22,7 +22,7 @@ interface Check {
 /** `agentmill doctor`: whether this machine can run the platform, and where each setting comes from. */
 export async function doctor(context: CommandContext, options: { network?: boolean }): Promise<number> {
   const { settings, output } = context;
-  const dataDir = resolve(settings.dataDir.value ?? '.agentmill');
+  const dataDir = dataDirOf(settings);
   const checks: Check[] = [
     nodeVersion(),
     sqlite(),
@@ -104,12 +104,15 @@ function sqlite(): Check {
 
 function dataDirectory(dataDir: string): Check {
   const existing = existsSync(dataDir) ? dataDir : nearestExisting(dataDir);
+  if (!statSync(existing).isDirectory()) {
+    return { check: 'data directory', ok: false, detail: `${existing} is a file; give another --data-dir` };
+  }
   try {
     accessSync(existing, constants.W_OK);
-    if (existing === dataDir) mkdirSync(dataDir, { recursive: true });
     return { check: 'data directory', ok: true, detail: dataDir };
   } catch {
-    return { check: 'data directory', ok: false, detail: `${existing} cannot be written; give --data-dir` };
+    const detail = `${existing} cannot be written; give another --data-dir`;
+    return { check: 'data directory', ok: false, detail };
   }
 }
 
@@ -156,7 +159,7 @@ async function network(endpoint: string | undefined): Promise<Check> {
   if (!endpoint) return { check: 'network', ok: true, detail: 'no --endpoint is set: nothing to reach' };
   return attempt('network', async () => {
     try {
-      const health = await new ApiClient(endpoint, loopback).request<{ version: string }>(
+      const health = await new ApiClient({ url: endpoint, authorise: loopback }).request<{ version: string }>(
         'GET',
         '/v1/health',
       );

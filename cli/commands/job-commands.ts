@@ -4,12 +4,13 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, matchesGlob, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ReadableStream as WebStream } from 'node:stream/web';
 import { isTerminal } from '#shared/task/jobs.ts';
 import { withConnection, type CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { describeCounts } from '../follow.ts';
-import { followToEnd } from '../jobs-flow.ts';
+import { followToEnd, workflowNamed } from '../jobs-flow.ts';
 import { count, dollars, safeText, table } from '../output.ts';
 
 /** `agentmill jobs`. */
@@ -17,6 +18,7 @@ export async function listJobs(
   context: CommandContext,
   options: { workflow?: string; status?: string; limit?: string },
 ): Promise<number> {
+  if (options.workflow) workflowNamed(options.workflow);
   return withConnection(context, { work: false }, async ({ client }) => {
     const limit = options.limit ?? '25';
     if (!/^\d+$/.test(limit) || Number(limit) < 1)
@@ -91,15 +93,14 @@ export async function showLogs(
 ): Promise<number> {
   return withConnection(context, { work: options.follow ?? false }, async (connection) => {
     if (options.raw) {
-      if (!connection.platform) {
-        throw new CliError(
-          EXIT.usage,
-          '--raw reads the task logs of an embedded platform that no other process runs.',
-          ['On AWS the task logs are in CloudWatch under /agentmill/<stage>/<workflow>/<task>.'],
-        );
+      const lines = connection.taskLog(jobId);
+      if (!lines) {
+        throw new CliError(EXIT.usage, '--raw reads the task logs of an embedded platform.', [
+          'On AWS the task logs are in CloudWatch under /agentmill/<stage>/<workflow>/<task>.',
+        ]);
       }
-      for await (const line of connection.platform.taskLog(jobId))
-        process.stdout.write(`${safeText(line)}\n`);
+      await connection.client.job(jobId);
+      for await (const line of lines) process.stdout.write(`${safeText(line)}\n`);
       return EXIT.ok;
     }
     let cursor: string | undefined;
@@ -117,7 +118,7 @@ export async function showLogs(
       if (page.nextCursor && page.items.length > 0) continue;
       if (!options.follow || context.interrupted.aborted) return EXIT.ok;
       if (isTerminal((await connection.client.job(jobId)).status)) return EXIT.ok;
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await delay(500);
     }
   });
 }
@@ -127,10 +128,12 @@ export async function cancelJob(context: CommandContext, jobId: string): Promise
   return withConnection(context, { work: true }, async ({ client }) => {
     let job = await client.cancel(jobId);
     // The flag is set; the job closes as soon as its running tasks see it.
-    for (let i = 0; i < 100 && !isTerminal(job.status); i++) {
-      await new Promise((resolve) => setTimeout(resolve, 200));
-      job = await client.job(jobId);
+    // Where they do not within ten seconds, asking again stops its execution outright.
+    for (let i = 1; i <= 150 && !isTerminal(job.status); i++) {
+      await delay(200);
+      job = i === 55 ? await client.cancel(jobId).catch(() => client.job(jobId)) : await client.job(jobId);
     }
+    if (!isTerminal(job.status)) context.output.note(`${jobId} was asked to stop and has not ended yet.`);
     if (context.output.json) context.output.result(job);
     else context.output.print(`${job.status}  ${jobId}`);
     return EXIT.ok;
@@ -152,12 +155,21 @@ export async function jobOutputs(
         name: item.key.startsWith(prefix) ? item.key.slice(prefix.length) : item.key,
       }))
       .filter((item) => !options.only || matchesGlob(item.name, options.only));
+    if (options.only && items.length > 0 && named.length === 0) {
+      throw new CliError(EXIT.notFound, `No file of ${jobId} matches --only ${options.only}.`, [
+        `Names are below output/: ${items
+          .slice(0, 5)
+          .map(({ key }) => key.slice(prefix.length))
+          .join(', ')}${items.length > 5 ? ' ...' : ''}`,
+      ]);
+    }
     if (!options.to) {
       if (context.output.json) {
         context.output.result(
           named.map(({ key, bytes, sha256 }) => ({ path: connection.locate(key), key, bytes, sha256 })),
         );
-      } else
+      } else if (named.length === 0) context.output.note(`${jobId} has written no files yet.`);
+      else
         context.output.print(
           table(named.map((item) => [count(item.bytes).padStart(12), connection.locate(item.key)])),
         );

@@ -1,17 +1,15 @@
 import { once } from 'node:events';
-import { resolve } from 'node:path';
-import { openPlatform } from '#local/platform.ts';
-import { runningOwner } from '../connect.ts';
+import { dataDirOf, openLocal, runningOwner } from '../connect.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
 
 /** `agentmill up`: the whole platform and its API on loopback until Ctrl-C. */
 export async function up(context: CommandContext, options: { host?: string }): Promise<number> {
-  const dataDir = resolve(context.settings.dataDir.value ?? '.agentmill');
+  const dataDir = dataDirOf(context.settings);
   const owner = await runningOwner(dataDir);
   if (owner)
     throw new CliError(EXIT.failed, `${dataDir} is already served by process ${owner.pid} at ${owner.url}.`);
-  const platform = await openPlatform({
+  const platform = await openLocal({
     dataDir,
     paused: false,
     listen: { port: context.settings.port.value ?? 7777, ...(options.host ? { host: options.host } : {}) },
