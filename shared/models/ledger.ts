@@ -12,7 +12,7 @@ import {
   UNITS,
   type Amounts,
 } from './budget/item.ts';
-import { queryRows, sweepLeases } from './budget/sweep.ts';
+import { lapseRows, queryRows, sweepLeases } from './budget/sweep.ts';
 import { releaseJob } from './door/doors.ts';
 import { LEDGER_SHARDS, ledgerPk, usesOf } from './ledger/row.ts';
 import { emitMismatch } from './observability/metrics.ts';
@@ -71,10 +71,11 @@ export async function totalsOf(runtime: { records: Records }, jobId: string): Pr
 async function sumLedger(
   records: Records,
   jobId: string,
-): Promise<{ totals: JobTotals; used: Amounts; byLease: Map<string, Amounts> }> {
+): Promise<{ totals: JobTotals; used: Amounts; byLease: Map<string, Amounts>; open: LedgerRow[] }> {
   const sum = zero();
   const byRole = new Map<string, Totals>();
   const byLease = new Map<string, Amounts>();
+  const open: LedgerRow[] = [];
   let used = amounts();
   for await (const row of ledgerRows(records, jobId)) {
     const role = byRole.get(row.role) ?? zero();
@@ -82,25 +83,33 @@ async function sumLedger(
     addRow(sum, row);
     addRow(role, row);
     // What an open row will cost is not known, so it is spent by nobody yet; a cache hit costs no one anything.
+    if (row.state === 'open') open.push(row);
     if (row.state === 'open' || row.kind === 'cache') continue;
     used = sumOf(used, usesOf(row));
     byLease.set(row.leaseId, sumOf(byLease.get(row.leaseId) ?? amounts(), usesOf(row)));
   }
   const roles = [...byRole].sort(([a], [b]) => (a < b ? -1 : 1));
-  return { totals: { ...sum, byRole: Object.fromEntries(roles) }, used, byLease };
+  return { totals: { ...sum, byRole: Object.fromEntries(roles) }, used, byLease, open };
 }
 
 /**
- * Settles a job's accounts: this process gives its leases back, lapsed leases of others are closed, and the counters
- * of the budget item are compared with the ledger. The ledger wins; a difference is repaired and emits LedgerMismatch.
+ * Settles a job's accounts: this process gives its leases back, lapsed leases of others are closed, open rows without
+ * a lease lapse, and the counters of the budget item are compared with the ledger. The ledger wins; a difference is repaired and emits LedgerMismatch.
  * @returns the job's totals.
  */
 export async function reconcile(runtime: Runtime, jobId: string): Promise<JobTotals> {
   await releaseJob(runtime, jobId);
-  await sweepLeases(runtime, await loadRegistry(runtime), jobId);
+  const registry = await loadRegistry(runtime);
+  await sweepLeases(runtime, registry, jobId);
   for (;;) {
     const before = budgetState(await runtime.records.get(budgetKey(jobId)));
-    const { totals, used, byLease } = await sumLedger(runtime.records, jobId);
+    const { totals, used, byLease, open } = await sumLedger(runtime.records, jobId);
+    if (open.length > 0) {
+      // Open under a lease that is closed: what a write left that failed for its caller and was done all the same.
+      const { leases } = budgetState(await runtime.records.get(budgetKey(jobId)));
+      const orphans = open.filter(({ leaseId }) => !leases.has(leaseId));
+      if ((await lapseRows(runtime, registry, orphans)).length > 0) continue;
+    }
     // What running leases have not folded yet is in the rows and not in `spent`.
     let unfolded = amounts();
     for (const [id, lease] of before.leases)

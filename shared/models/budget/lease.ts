@@ -160,6 +160,12 @@ export class Lease {
     });
   }
 
+  /** A row of it was found settled by the sweep. @throws StorageUnavailable always. */
+  lose(): never {
+    this.#state = 'lost';
+    throw lost(this.jobId);
+  }
+
   /** Its owner stops: the lease lapses in time. */
   abandon(): void {
     this.#state = 'lost';

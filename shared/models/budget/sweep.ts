@@ -1,7 +1,8 @@
 import { isoTime, type Clock } from '#shared/determinism/clock.ts';
 import type { Json, RecordItem, Records } from '#shared/storage/ports.ts';
 import { budgetExhausted, isError } from '#shared/task/errors.ts';
-import { ledgerPk, lapsedRow, rowOf, rowRecord, shardOf, usesOf } from '../ledger/row.ts';
+import { putEach } from '#shared/storage/group-commit.ts';
+import { IF_OPEN, ledgerPk, lapsedRow, rowOf, rowRecord, shardOf, usesOf } from '../ledger/row.ts';
 import type { LedgerRow, Registry } from '../types.ts';
 import {
   additions,
@@ -153,21 +154,40 @@ async function settleOpenRows(
   jobId: string,
   id: string,
 ): Promise<Amounts> {
-  const endedAt = isoTime(runtime.clock.now());
   let used = amounts();
   const open: LedgerRow[] = [];
   for (const row of await rowsOfLease(runtime.records, jobId, id)) {
-    const settled =
-      row.state === 'settled'
-        ? row
-        : lapsedRow(row, registry.models.get(row.model)?.billing ?? 'token', endedAt);
-    if (settled !== row) open.push(settled);
-    used = sumOf(used, usesOf(settled));
+    if (row.state === 'open') open.push(row);
+    else used = sumOf(used, usesOf(row));
   }
-  for (let at = 0; at < open.length; at += 25) {
-    await runtime.records.batchPut(open.slice(at, at + 25).map((row) => rowRecord(row, '0')));
-  }
+  for (const row of await lapseRows(runtime, registry, open)) used = sumOf(used, usesOf(row));
   return used;
+}
+
+/**
+ * Settles open rows whose owner is gone as `lapsed`. One that its owner settled meanwhile stays.
+ * @returns the rows as they stand.
+ */
+export async function lapseRows(
+  runtime: Source,
+  registry: Registry,
+  open: readonly LedgerRow[],
+): Promise<LedgerRow[]> {
+  const endedAt = isoTime(runtime.clock.now());
+  const stand: LedgerRow[] = [];
+  for (let at = 0; at < open.length; at += 25) {
+    const rows = open
+      .slice(at, at + 25)
+      .map((row) => lapsedRow(row, registry.models.get(row.model)?.billing ?? 'token', endedAt));
+    const puts = rows.map((row) => ({ item: rowRecord(row, '0'), options: IF_OPEN }));
+    for (const [index, outcome] of (await putEach(runtime.records, puts)).entries()) {
+      if (outcome.status === 'fulfilled') stand.push(rows[index]!);
+      else if (isError(outcome.reason, 'Conflict') && outcome.reason.data.current)
+        stand.push(rowOf(outcome.reason.data.current as RecordItem));
+      else throw outcome.reason;
+    }
+  }
+  return stand;
 }
 
 /** Takes a job without leases off the sweep's list. */

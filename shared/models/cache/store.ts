@@ -1,4 +1,5 @@
 import type { Clock } from '#shared/determinism/clock.ts';
+import type { GroupCommit } from '#shared/storage/group-commit.ts';
 import { readJson } from '#shared/storage/jsonl.ts';
 import type { Artifacts, Json, RecordItem, Records } from '#shared/storage/ports.ts';
 import { isError } from '#shared/task/errors.ts';
@@ -37,8 +38,12 @@ const artifactKey = (key: string): string => `cache/${key.slice(0, 2)}/${key}.js
 export class AnswerCache {
   readonly #runtime: Source;
 
-  constructor(runtime: Source) {
+  readonly #commits: Pick<GroupCommit, 'put'>;
+
+  /** @param commits where records are written together with others. */
+  constructor(runtime: Source, commits: Pick<GroupCommit, 'put'> = runtime.records) {
     this.#runtime = runtime;
+    this.#commits = commits;
   }
 
   async get(key: string): Promise<CacheEntry | undefined> {
@@ -48,14 +53,14 @@ export class AnswerCache {
 
   /** Stores an answer and returns the one that stands: this one, or an earlier writer's. */
   async put(key: string, entry: CacheEntry, overwrite: boolean): Promise<CacheEntry> {
-    const { records, clock } = this.#runtime;
+    const { clock } = this.#runtime;
     const text = JSON.stringify(entry);
     const large = text.length > MAX_RECORD_BYTES / 4 && Buffer.byteLength(text) > MAX_RECORD_BYTES;
     if (large) entry = await this.#putBody(key, entry, text, overwrite);
     const ttl = Math.floor(clock.now() / 1000) + TTL_SECONDS;
     const attributes = large ? { artifact: artifactKey(key) } : { entry: entry as unknown as Json };
     try {
-      await records.put({ ...recordKey(key), attributes, ttl }, overwrite ? {} : { ifAbsent: true });
+      await this.#commits.put({ ...recordKey(key), attributes, ttl }, overwrite ? {} : { ifAbsent: true });
       return entry;
     } catch (error) {
       if (!isError(error, 'Conflict')) throw error;

@@ -4,7 +4,7 @@ import type { Reservation } from '../budget/purse.ts';
 import { amounts } from '../budget/item.ts';
 import type { InferContext } from '../context.ts';
 import { costOf, needOf, outputBound, promptBytes, type Need } from '../ledger/cost.ts';
-import { rowRecord, usesOf } from '../ledger/row.ts';
+import { usesOf } from '../ledger/row.ts';
 import { logAttempt } from '../observability/log.ts';
 import { priceAt, priceVersionOf } from '../registry.ts';
 import {
@@ -188,8 +188,10 @@ async function run(
   const started = clock.now();
   const open = openRow(task, entered, started, started - asked);
   const attemptId = open.attemptId;
+  /** Of the open row; calls that never leave the process have none. */
+  let version: number | undefined;
   try {
-    if (!isInside(model)) await door.ledger.write(rowRecord(open, door.shard));
+    if (!isInside(model)) version = await door.ledger.write(open);
   } catch (error) {
     if (entered.probe) await gate.breaker.abandon();
     purse.settle(entered.reservation, amounts());
@@ -245,7 +247,7 @@ async function run(
     if (thrown instanceof AgentmillError) failure = thrown;
   }
 
-  await settle(door, entered.reservation, settled, ctx);
+  await settle(door, entered.reservation, settled, version, ctx);
   const trouble = outcome.answered ? undefined : outcome.error;
   await report(door, gate, task, entered, settled, stopped ? undefined : trouble, outcome);
   if (failure) throw failure;
@@ -342,18 +344,23 @@ function asProviderError(thrown: unknown): ProviderError {
   });
 }
 
-/** Writes the settled row, then charges it. A row that cannot be written is left to the sweep. */
+/**
+ * Writes the settled row, then charges it. A row that cannot be written is left to the sweep; one that the sweep has
+ * settled already stays as it is, and this process stops.
+ */
 async function settle(
   door: Door,
   reservation: Reservation,
   row: LedgerRow,
+  version: number | undefined,
   ctx: InferContext,
 ): Promise<void> {
   const purse = door.purse(ctx.jobId);
   for (let k = 1; ; k++) {
     try {
       await reservation.lease.assertHeld();
-      await door.ledger.write(rowRecord(row, door.shard));
+      if (version === undefined) await door.ledger.write(row);
+      else if ((await door.ledger.settle(row, version)).outcome === 'lapsed') reservation.lease.lose();
       purse.settle(reservation, usesOf(row));
       return;
     } catch (error) {

@@ -8,6 +8,7 @@ import { RateBucket } from '../limits/bucket.ts';
 import { AdaptiveConcurrency } from '../limits/concurrency.ts';
 import { TokenEstimate } from '../limits/token-estimate.ts';
 import { InferenceMetrics } from '../observability/metrics.ts';
+import { GroupCommit } from '#shared/storage/group-commit.ts';
 import type { ModelEntry, Provider } from '../types.ts';
 
 /** What a process knows of a model while it calls it. */
@@ -35,17 +36,15 @@ export class Door {
   readonly metrics = new InferenceMetrics();
   /** Requests on their way by cache key: equal ones share one call. */
   readonly flights = new Map<string, Promise<CacheEntry | undefined>>();
-  /** Where rows without a lease go. */
-  readonly shard: string;
   readonly #gates = new Map<string, Gate>();
   readonly #purses = new Map<string, Purse>();
   readonly #providerOf: ProviderOf;
 
   constructor(runtime: Runtime, options: { providerOf?: ProviderOf } = {}) {
     this.runtime = runtime;
-    this.cache = new AnswerCache(runtime);
-    this.ledger = new LedgerWriter(runtime.records);
-    this.shard = runtime.ids.hex(8).at(-1)!;
+    const commits = new GroupCommit(runtime.records);
+    this.cache = new AnswerCache(runtime, commits);
+    this.ledger = new LedgerWriter(commits, runtime.ids.hex(8).at(-1)!);
     this.#providerOf =
       options.providerOf ??
       (async (model, ctx) => {

@@ -1,13 +1,12 @@
-import { isoTime } from '#shared/determinism/clock.ts';
 import { budgetExhausted, invalidInput, notFound } from '#shared/task/errors.ts';
 import { cacheKey, keyedModel, keyedRoute } from '../cache/key.ts';
 import type { CacheEntry } from '../cache/store.ts';
 import type { InferContext } from '../context.ts';
-import { rowRecord } from '../ledger/row.ts';
+import { cacheRow } from '../ledger/cache-row.ts';
 import { checkRequest } from '../request-schema.ts';
 import { catalogueOf } from '../routes/catalogue.ts';
 import { POLICIES, type Hop } from '../routes/policy.ts';
-import type { InferRequest, InferResult, InferTrace, LedgerRow, ModelEntry, RouteEntry } from '../types.ts';
+import type { InferRequest, InferResult, InferTrace, ModelEntry, RouteEntry } from '../types.ts';
 import { callModel, type ModelAnswer } from './call.ts';
 import type { Door } from './door.ts';
 import type { OnDelta } from './provider-call.ts';
@@ -108,39 +107,7 @@ async function answerFromCache(
   trace: TraceBuilder,
   listener: Listener,
 ): Promise<Inference> {
-  const now = isoTime(ctx.runtime.clock.now());
-  const row: LedgerRow = {
-    attemptId: ctx.runtime.ids.hex(128),
-    jobId: ctx.jobId,
-    workflow: ctx.workflow,
-    stage: ctx.stage,
-    requestId: request.id,
-    role: request.role.name,
-    roleVersion: request.role.version,
-    model: answer.model,
-    provider: answer.provider,
-    kind: 'cache',
-    state: 'settled',
-    outcome: 'ok',
-    tokensIn: 0,
-    tokensCached: 0,
-    tokensOut: 0,
-    tokensReasoning: 0,
-    estimated: false,
-    billed: 'no',
-    reservedMicros: 0,
-    costMicros: 0,
-    savedMicros: costMicros,
-    priceVersion: '',
-    leaseId: '',
-    attempt: 0,
-    latencyMs: 0,
-    queuedMs: 0,
-    startedAt: now,
-    endedAt: now,
-    cacheKey: key,
-  };
-  await door.ledger.write(rowRecord(row, door.shard));
+  await door.ledger.write(cacheRow(request, ctx, key, { answer, costMicros }, ctx.runtime.ids.hex(128)));
   door.metrics.add({ workflow: ctx.workflow, model: answer.model, provider: answer.provider }, 'CacheHits');
   listener.onModel?.(answer.model);
   if (answer.reasoning) listener.onDelta?.({ type: 'reasoning', delta: answer.reasoning });

@@ -26,6 +26,9 @@ export function rowRecord(row: LedgerRow, shard: string): RecordPut {
 
 export const rowOf = (item: RecordItem): LedgerRow => item.attributes as unknown as LedgerRow;
 
+/** Under which those settle a row who did not write it. */
+export const IF_OPEN = { condition: { attribute: 'state', op: '=', value: 'open' } } as const;
+
 /** What a row adds to the job's totals. */
 export const usesOf = (row: LedgerRow): { micros: number; tokens: number; calls: number } => ({
   micros: row.costMicros,

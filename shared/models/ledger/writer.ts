@@ -1,57 +1,53 @@
-import type { RecordPut, Records } from '#shared/storage/ports.ts';
+import type { RecordItem } from '#shared/storage/ports.ts';
+import { GroupCommit } from '#shared/storage/group-commit.ts';
+import { isError } from '#shared/task/errors.ts';
+import type { LedgerRow } from '../types.ts';
+import { IF_OPEN, rowOf, rowRecord } from './row.ts';
 
-const BATCH = 25;
-/** Batches on their way at once. */
-const PARALLEL = 4;
-
-interface Entry {
-  item: RecordPut;
-  done(): void;
-  failed(error: unknown): void;
-}
-
-/**
- * Group commit: rows that come together are written together, at once where no batch is on its way, else with the
- * next. `write` resolves when the row is durable.
- */
+/** Writes ledger rows in group commits. */
 export class LedgerWriter {
-  readonly #records: Records;
-  #pending: Entry[] = [];
-  #running = 0;
-  #scheduled = false;
+  readonly #commits: GroupCommit;
+  readonly #shard: string;
 
-  constructor(records: Records) {
-    this.#records = records;
+  /** @param shard where rows without a lease go. */
+  constructor(commits: GroupCommit, shard: string) {
+    this.#commits = commits;
+    this.#shard = shard;
   }
 
-  write(item: RecordPut): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#pending.push({ item, done: resolve, failed: reject });
-      this.#schedule();
-    });
+  /** Writes a new row; resolves with its version when it is durable. */
+  async write(row: LedgerRow): Promise<number> {
+    return (await this.#commits.put(rowRecord(row, this.#shard))).version;
   }
 
-  #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    // One turn of the event loop: every call that settles in it joins the batch.
-    setImmediate(() => {
-      this.#scheduled = false;
-      while (this.#pending.length > 0 && this.#running < PARALLEL)
-        void this.#flush(this.#pending.splice(0, BATCH));
-    });
-  }
-
-  async #flush(batch: Entry[]): Promise<void> {
-    this.#running++;
+  /**
+   * Settles a row that is open, and no other: a sweep may have closed its lease and settled it as lapsed, a delivery
+   * before this one may have settled it.
+   * @param version of the open row, where this process wrote it.
+   * @returns the row that stands: this one, or the one that was first.
+   */
+  async settle(row: LedgerRow, version?: number): Promise<LedgerRow> {
+    const item = rowRecord(row, this.#shard);
     try {
-      await this.#records.batchPut(batch.map((entry) => entry.item));
-      for (const entry of batch) entry.done();
+      await this.#commits.put(item, version === undefined ? IF_OPEN : { ifVersion: version });
+      return row;
     } catch (error) {
-      for (const entry of batch) entry.failed(error);
-    } finally {
-      this.#running--;
-      if (this.#pending.length > 0) this.#schedule();
+      if (!isError(error, 'Conflict')) throw error;
+      const current = error.data.current as RecordItem | null;
+      // Its writer died before the row was there.
+      if (!current) return this.#first(row);
+      const found = rowOf(current);
+      return found.state === 'open' ? this.settle(row) : found;
+    }
+  }
+
+  async #first(row: LedgerRow): Promise<LedgerRow> {
+    try {
+      await this.#commits.put(rowRecord(row, this.#shard), { ifAbsent: true });
+      return row;
+    } catch (error) {
+      if (!isError(error, 'Conflict')) throw error;
+      return this.settle(row);
     }
   }
 }

@@ -10,7 +10,6 @@ import type { Door } from '../../door/door.ts';
 import { badResult, okResult } from '../../door/result.ts';
 import { usageOf } from '../../door/usage.ts';
 import { costOf, needOf } from '../../ledger/cost.ts';
-import { rowRecord } from '../../ledger/row.ts';
 import { asyncExpiry, asyncFailure, readAsyncOutput } from '../../providers/sagemaker-async.ts';
 import { priceAt } from '../../registry.ts';
 import { decodeOutput, reaskMessages } from '../../structured-output.ts';
@@ -18,12 +17,14 @@ import {
   ProviderError,
   type InferErrorCode,
   type InferRequest,
+  type InferTrace,
   type LedgerRow,
   type ModelEntry,
   type ProviderReply,
 } from '../../types.ts';
 import { rejectOf, type InferReject } from '../assemble.ts';
 import type { BatchCounts, BatchOutput } from '../checkpoint.ts';
+import { tracesKey, tracesOfRows } from '../traces.ts';
 import {
   batchKey,
   batchOf,
@@ -208,17 +209,14 @@ async function again(
 
 async function settleRow(door: Door, row: LedgerRow, ctx: InferContext): Promise<void> {
   const now = ctx.runtime.clock.now();
-  await door.ledger.write(
-    rowRecord(
-      {
-        ...row,
-        state: 'settled',
-        endedAt: isoTime(now),
-        latencyMs: Math.round(now - Date.parse(row.startedAt)),
-      },
-      door.shard,
-    ),
-  );
+  const settled: LedgerRow = {
+    ...row,
+    state: 'settled',
+    endedAt: isoTime(now),
+    latencyMs: Math.round(now - Date.parse(row.startedAt)),
+  };
+  // The same news twice, or later than the sweep that closed the batch's lease: what is settled stays.
+  if ((await door.ledger.settle(settled)) !== settled) return;
   const subject = { workflow: row.workflow, model: row.model, provider: row.provider };
   door.metrics.add(subject, 'Calls');
   door.metrics.add(subject, 'CostMicros', row.costMicros);
@@ -269,17 +267,30 @@ export async function finishLine(
   if (item && outstandingOf(item) === 0 && !batchOf(item).output) await endBatch(door, item, ctx);
 }
 
+/** The trace of a line that needed no call. */
+const NO_CALL: InferTrace = {
+  attempts: 0,
+  cached: true,
+  latencyMs: 0,
+  queuedMs: 0,
+  costMicros: 0,
+  savedMicros: 0,
+  attemptIds: [],
+};
+
 /** Assembles the results, gives the money back and answers the token. */
 async function endBatch(door: Door, item: RecordItem, ctx: InferContext): Promise<void> {
   const { runtime, registry } = ctx;
   const batch = batchOf(item);
   const counts: BatchCounts = { total: 0, ok: 0, rejected: 0, failed: 0, cached: 0 };
   const rejects: InferReject[] = [];
+  const lines: { id: string; cached: boolean }[] = [];
   async function* results() {
     for await (const { cached, result } of linesOf(runtime, batch.batchId)) {
       counts.total++;
       counts[result.status]++;
       if (cached) counts.cached++;
+      lines.push({ id: result.id, cached });
       if (result.status !== 'ok') rejects.push(rejectOf(result, batch.stage));
       yield result;
     }
@@ -289,6 +300,9 @@ async function endBatch(door: Door, item: RecordItem, ctx: InferContext): Promis
   const rejected = await writeJsonl(runtime.artifacts, `${batch.prefix}/rejects.jsonl`, rejects, options);
   await closeLease(runtime, registry, batch.jobId, batch.batchId);
   const rows = await rowsOfLease(runtime.records, batch.jobId, batch.batchId);
+  const byRequest = tracesOfRows(rows);
+  const traces = lines.map(({ id, cached }) => ({ id, ...(byRequest.get(id) ?? NO_CALL), cached }));
+  await writeJsonl(runtime.artifacts, tracesKey(batch.prefix), traces, options);
   const output: BatchOutput = {
     results: written,
     rejects: rejected,

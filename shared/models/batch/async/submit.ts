@@ -10,7 +10,6 @@ import { CODES } from '../../door/codes.ts';
 import type { Door } from '../../door/door.ts';
 import { okResult } from '../../door/result.ts';
 import { needOf } from '../../ledger/cost.ts';
-import { rowRecord } from '../../ledger/row.ts';
 import { backOffMs } from '../../limits/back-off.ts';
 import { asyncExpiry, planAsync, submitAsync } from '../../providers/sagemaker-async.ts';
 import { priceAt, priceVersionOf } from '../../registry.ts';
@@ -178,7 +177,7 @@ export async function submitCall(
     if (isError(error, 'Conflict')) return;
     throw error;
   }
-  await door.ledger.write(rowRecord(call.row, door.shard));
+  await door.ledger.write(call.row);
   for (let k = 1; ; k++) {
     try {
       const submission = await submitAsync(

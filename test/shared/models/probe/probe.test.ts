@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { embeddedRuntime } from '#test/support/runtime.ts';
+import { isoTime } from '#shared/determinism/clock.ts';
 import { closeDoor } from '#shared/models/door.ts';
+import { ledgerRows } from '#shared/models/ledger.ts';
 import { closeProviders } from '#shared/models/providers/index.ts';
 import { degeneracyOf } from '#shared/models/probe/degenerate.ts';
 import { listModels, probeModel, testModel } from '#shared/models/probe/index.ts';
@@ -105,6 +107,24 @@ describe('models list', () => {
     });
     expect(text.split('\n')).toHaveLength(5);
     expect(text).toMatch(/^off .* no /m);
+  });
+});
+
+describe('spend today', () => {
+  it('counts what probes cost, whose ledger rows are of their own kind', async () => {
+    const { runtime } = await platform(wellBehaved);
+    const probed = (await probeModel(runtime, 'stub')).data as { costMicros: number };
+    expect(probed.costMicros).toBeGreaterThan(0);
+    const spent = async () => (await listModels(runtime)).data.models[1]!.spentTodayMicros;
+    expect(await spent()).toBe(probed.costMicros);
+    await probeModel(runtime, 'stub');
+    expect(await spent()).toBe(2 * probed.costMicros);
+    const today = isoTime(runtime.clock.now()).slice(0, 10);
+    const { items } = await runtime.records.query({ pk: `PROBES#${today}` });
+    const kinds: string[] = [];
+    for (const { sk } of items)
+      for await (const { kind } of ledgerRows(runtime.records, sk)) kinds.push(kind);
+    expect(kinds).toEqual(['probe', 'probe', 'probe', 'probe']);
   });
 });
 
