@@ -1,6 +1,7 @@
 import { writeJsonl } from '#shared/storage/jsonl.ts';
 import type { InferRequest, InferResult } from '#shared/models/types.ts';
 import { defect } from '#shared/task/errors.ts';
+import { rowsIfAny } from '../io.ts';
 import type { Provenance, Reject, RejectCode, Stage, StageResult } from '../records.ts';
 import { rejectOf, type RejectDraft } from '../rejects.ts';
 import { overflowOf } from './overflow.ts';
@@ -29,6 +30,8 @@ export class PartRecorder {
   readonly #settled: ReadonlyMap<string, InferResult>;
   readonly #results = new Map<string, InferResult>();
   readonly #stages: StageResult[] = [];
+  /** Those whose answer came without a trace, most of them from an earlier attempt at this part. */
+  readonly #untraced: StageResult[] = [];
   readonly #rejects: Reject[] = [];
   readonly #preview: PreviewRow[] = [];
 
@@ -83,7 +86,9 @@ export class PartRecorder {
     const trace: CallTrace | undefined = this.#batch.traces.get(requestId);
     const outputRef = this.#scope.keys.results(this.#stage, this.#part);
     const identity = { jobId: config.jobId, subjectId: subject.id, stage: this.#stage, outputRef };
-    this.#stages.push(stageResultOf(identity, result, outcome, trace, planned));
+    const stage = stageResultOf(identity, result, outcome, trace, planned);
+    this.#stages.push(stage);
+    if (result && !trace) this.#untraced.push(stage);
     if (config.input.mode === 'preview') this.#show(subject.id, request(), result, outcome);
     return outcome.status === 'ok' ? outcome.next : undefined;
   }
@@ -122,8 +127,24 @@ export class PartRecorder {
     });
   }
 
+  /** Answers of an earlier attempt keep what they took then. */
+  async #traceEarlier(): Promise<void> {
+    if (this.#untraced.length === 0) return;
+    const { ctx, keys } = this.#scope;
+    const earlier = new Map<string, StageResult>();
+    for await (const row of rowsIfAny<StageResult>(ctx.artifacts, keys.stages(this.#stage, this.#part)))
+      earlier.set(row.subjectId, row);
+    for (const row of this.#untraced) {
+      const before = earlier.get(row.subjectId);
+      if (before?.callId !== row.callId) continue;
+      const { costMicros, latencyMs, attempts, cached } = before;
+      Object.assign(row, { costMicros, latencyMs, attempts, cached });
+    }
+  }
+
   async write(): Promise<void> {
     const { ctx, keys, config } = this.#scope;
+    await this.#traceEarlier();
     await writeJsonl(ctx.artifacts, keys.results(this.#stage, this.#part), this.#results.values());
     await writeJsonl(ctx.artifacts, keys.stages(this.#stage, this.#part), this.#stages);
     await writeJsonl(ctx.artifacts, keys.rejects(this.#stage, this.#part), this.#rejects);

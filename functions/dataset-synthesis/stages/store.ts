@@ -1,3 +1,4 @@
+import { readTraces, type PartLine } from '#shared/models/batch/traces.ts';
 import type { InferResult } from '#shared/models/types.ts';
 import type { ArtifactRef } from '#shared/storage/ports.ts';
 import { defect } from '#shared/task/errors.ts';
@@ -68,7 +69,7 @@ export interface BatchResults {
 
 /**
  * The results of a batch by request id. Where inference was stopped there is no assembled file: what it had flushed
- * below the prefix is used.
+ * below the prefix is used. Traces are there as far as inference kept them.
  */
 export async function batchResults(
   scope: StageScope,
@@ -76,7 +77,7 @@ export async function batchResults(
 ): Promise<BatchResults> {
   const byId = new Map<string, InferResult>();
   const traces = new Map<string, CallTrace>();
-  const add = async (source: AsyncIterable<InferResult & { trace?: CallTrace }>): Promise<void> => {
+  const add = async (source: AsyncIterable<PartLine>): Promise<void> => {
     for await (const { trace, ...result } of source) {
       const known = byId.get(result.id);
       // A second pass over failures appends its answer after the first one's.
@@ -86,6 +87,7 @@ export async function batchResults(
   };
   if (event.results) {
     await add(rows(scope.ctx.artifacts, event.results));
+    for (const [id, trace] of await readTraces(scope.ctx.artifacts, event.prefix)) traces.set(id, trace);
   } else if (event.stop) {
     for (const key of await flushedParts(scope, event.prefix)) await add(rows(scope.ctx.artifacts, key));
   } else {

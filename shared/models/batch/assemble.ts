@@ -1,7 +1,9 @@
 import { readJsonl, writeJsonl } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef, Artifacts } from '#shared/storage/ports.ts';
-import type { InferResult } from '../types.ts';
+import type { Inference } from '../door/infer.ts';
+import type { InferResult, InferTrace } from '../types.ts';
 import { partKeys, type BatchCounts, type CheckpointState } from './checkpoint.ts';
+import { joinTraces, tracesKey, type PartLine, type TraceLine } from './traces.ts';
 
 /** A request without a usable answer, joinable with its source by id. */
 export interface InferReject {
@@ -24,11 +26,13 @@ async function* stored(
   artifacts: Artifacts,
   prefix: string,
   state: CheckpointState,
-): AsyncGenerator<{ index: number; result: InferResult }> {
+): AsyncGenerator<{ index: number; result: InferResult; trace: InferTrace | undefined }> {
   let index = 0;
   for (const key of partKeys(prefix, state.parts)) {
-    for await (const { value } of readJsonl(artifacts, key))
-      yield { index: index++, result: value as InferResult };
+    for await (const { value } of readJsonl(artifacts, key)) {
+      const { trace, ...result } = value as PartLine;
+      yield { index: index++, result, trace };
+    }
   }
 }
 
@@ -46,18 +50,21 @@ export async function retryable(
   return lines;
 }
 
-/** Joins the parts, with the later tries in their lines, to `results.jsonl`, and lists what is not `ok` in `rejects.jsonl`. */
+/**
+ * Joins the parts, with the later tries in their lines, to `results.jsonl`, lists what is not `ok` in `rejects.jsonl`,
+ * and how each came about in `traces.jsonl`.
+ */
 export async function assemble(
   artifacts: Artifacts,
   prefix: string,
   state: CheckpointState,
-  retried: ReadonlyMap<number, InferResult>,
+  retried: ReadonlyMap<number, Inference>,
   stage: string,
 ): Promise<{ results: ArtifactRef; rejects: ArtifactRef; counts: BatchCounts }> {
   const counts: BatchCounts = { total: 0, ok: 0, rejected: 0, failed: 0, cached: state.counts.cached };
   async function* merged(): AsyncGenerator<InferResult> {
     for await (const { index, result } of stored(artifacts, prefix, state))
-      yield retried.get(index) ?? result;
+      yield retried.get(index)?.result ?? result;
   }
   async function* all(): AsyncGenerator<InferResult> {
     for await (const result of merged()) {
@@ -70,9 +77,17 @@ export async function assemble(
     if (counts.ok === counts.total) return;
     for await (const result of merged()) if (result.status !== 'ok') yield rejectOf(result, stage);
   }
+  async function* traces(): AsyncGenerator<TraceLine> {
+    for await (const { index, result, trace } of stored(artifacts, prefix, state)) {
+      const again = retried.get(index);
+      const whole = again ? joinTraces(trace, again.trace) : trace;
+      if (whole) yield { id: result.id, ...whole };
+    }
+  }
   const options = { tags: { keep: 'work' } };
   const results = await writeJsonl(artifacts, `${prefix}/results.jsonl`, all(), options);
   const rejects = await writeJsonl(artifacts, `${prefix}/rejects.jsonl`, bad(), options);
+  await writeJsonl(artifacts, tracesKey(prefix), traces(), options);
   return { results, rejects, counts };
 }
 

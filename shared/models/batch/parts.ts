@@ -1,7 +1,8 @@
 import { writeJsonl } from '#shared/storage/jsonl.ts';
 import type { Runtime } from '#shared/task/runtime.ts';
-import type { InferResult } from '../types.ts';
+import type { Inference } from '../door/infer.ts';
 import { partKey, withPart, type Checkpoint, type CheckpointState } from './checkpoint.ts';
+import type { PartLine } from './traces.ts';
 
 const EVERY_MS = 10_000;
 /** Results waiting to be written, in parts, before reading of further requests waits too. */
@@ -13,7 +14,7 @@ export class PartWriter {
   readonly #prefix: string;
   readonly #checkpoint: Checkpoint;
   readonly #every: number;
-  #waiting: InferResult[] = [];
+  #waiting: PartLine[] = [];
   /** The checkpoint as it will be when everything waiting is stored. */
   #next: CheckpointState;
   #writing: Promise<void> = Promise.resolve();
@@ -42,18 +43,18 @@ export class PartWriter {
     return index >= this.#start;
   }
 
-  add(result: InferResult, cached: boolean, costMicros: number): void {
-    this.#waiting.push(result);
+  add({ result, trace }: Inference): void {
+    this.#waiting.push({ ...result, trace });
     const { counts } = this.#next;
     this.#next = {
       ...this.#next,
-      costMicros: this.#next.costMicros + costMicros,
+      costMicros: this.#next.costMicros + trace.costMicros,
       counts: {
         total: counts.total + 1,
         ok: counts.ok + (result.status === 'ok' ? 1 : 0),
         rejected: counts.rejected + (result.status === 'rejected' ? 1 : 0),
         failed: counts.failed + (result.status === 'failed' ? 1 : 0),
-        cached: counts.cached + (cached ? 1 : 0),
+        cached: counts.cached + (trace.cached ? 1 : 0),
       },
     };
     if (this.#waiting.length >= this.#every || this.#runtime.clock.now() - this.#last >= EVERY_MS)

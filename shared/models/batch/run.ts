@@ -4,7 +4,7 @@ import { deadlineExceeded, invalidInput, isError, modelUnavailable } from '#shar
 import type { InferContext } from '../context.ts';
 import type { Door } from '../door/door.ts';
 import { inferThrough, type Inference } from '../door/infer.ts';
-import type { InferRequest, InferResult } from '../types.ts';
+import type { InferRequest } from '../types.ts';
 import { assemble, retryable } from './assemble.ts';
 import { Checkpoint, type BatchOutput } from './checkpoint.ts';
 import { EarlyStop } from './early-stop.ts';
@@ -23,7 +23,7 @@ export const DEFAULT_CHECKPOINT_EVERY = 50;
 
 export interface BatchInput {
   requests: ArtifactRef;
-  /** Where parts, results and rejects go. */
+  /** Where parts, results, rejects and traces go. */
   prefix: string;
   concurrency?: number;
   checkpointEvery?: number;
@@ -109,10 +109,10 @@ class Session {
     const every = this.#input.checkpointEvery ?? DEFAULT_CHECKPOINT_EVERY;
     const parts = new PartWriter(this.#ctx.runtime, this.#input.prefix, this.#checkpoint, every);
     const early = new EarlyStop();
-    const window = this.#open(this.#concurrency, ({ result, trace }) => {
-      this.costMicros += trace.costMicros;
-      parts.add(result, trace.cached, trace.costMicros);
-      if (early.note(result.status)) {
+    const window = this.#open(this.#concurrency, (inference) => {
+      this.costMicros += inference.trace.costMicros;
+      parts.add(inference);
+      if (early.note(inference.result.status)) {
         window.stop(
           modelUnavailable(
             `The batch was stopped: ${early.text}. Resume it when the endpoint answers again.`,
@@ -143,14 +143,14 @@ class Session {
    * Asks once more, at half the concurrency, for the requests whose failure may pass. Results by line (from 0);
    * undefined when the deadline came first.
    */
-  async retryFailed(): Promise<ReadonlyMap<number, InferResult> | undefined> {
+  async retryFailed(): Promise<ReadonlyMap<number, Inference> | undefined> {
     const lines = await retryable(this.#ctx.runtime.artifacts, this.#input.prefix, this.#checkpoint.state);
-    const results = new Map<number, InferResult>();
+    const results = new Map<number, Inference>();
     if (lines.size === 0) return results;
     const order: number[] = [];
-    const window = this.#open(Math.max(1, Math.floor(this.#concurrency / 2)), ({ result, trace }) => {
-      this.costMicros += trace.costMicros;
-      results.set(order.shift()!, result);
+    const window = this.#open(Math.max(1, Math.floor(this.#concurrency / 2)), (inference) => {
+      this.costMicros += inference.trace.costMicros;
+      results.set(order.shift()!, inference);
     });
     try {
       let index = -1;
