@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Template } from 'aws-cdk-lib/assertions';
+import { expect, test } from 'vitest';
+import { checkedPlatform } from '#infra/checked.ts';
+import { buildFixture, deploy, sampleModel, sampleWorkflow } from './fixture.ts';
+
+/** Lines of docs/deploy.md such as `- AWS::S3::Bucket`, between its two markers. */
+const documented = (): string[] => {
+  const text = readFileSync(join(import.meta.dirname, '../../docs/deploy.md'), 'utf8');
+  const list = /<!-- resource types -->([\s\S]*?)<!-- end -->/.exec(text)?.[1] ?? '';
+  return [...list.matchAll(/`(AWS::[A-Za-z0-9:]+)`/g)].map((match) => match[1]!);
+};
+
+test('docs/deploy.md lists the resource types in use, no more and no less', () => {
+  const workflow = sampleWorkflow();
+  workflow.triggers.schedule = { expression: 'rate(1 day)', input: { key: 'x' } };
+  const { catalog, routes, models } = checkedPlatform();
+  const fixtures = [
+    buildFixture({ catalog: [...catalog, workflow], routes, models: [...models, sampleModel({ deploy })] }),
+    buildFixture({
+      context: {
+        stage: 'prod',
+        auth: { type: 'jwt', issuer: 'https://login.example.com', audiences: ['agentmill'] },
+        alarmEmail: 'ops@example.com',
+        corsOrigins: ['https://app.example.com'],
+      },
+    }),
+  ];
+  const types = fixtures.flatMap(({ stacks }) =>
+    [stacks.data, stacks.models, ...stacks.workflows.values(), stacks.entry, stacks.ops].flatMap((stack) =>
+      Object.values(Template.fromStack(stack).toJSON().Resources as Record<string, { Type: string }>).map(
+        ({ Type }) => Type,
+      ),
+    ),
+  );
+  expect(documented()).toEqual([...new Set(types)].sort());
+}, 120_000);
