@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import type { Reject } from '#functions/dataset-synthesis/records.ts';
+import type { Reject, StageResult } from '#functions/dataset-synthesis/records.ts';
 import { catalog, openPlatform, type Platform } from '#local/platform.ts';
 import { readJsonl } from '#shared/storage/jsonl.ts';
 import { jobControl } from '#shared/task/job-control.ts';
@@ -70,6 +70,20 @@ async function rejectsOf(job: Job): Promise<Reject[]> {
   return rejects;
 }
 
+/** What became of every subject in every stage. */
+async function stagesOf(job: Job): Promise<StageResult[]> {
+  const { artifacts } = open!.platform.runtime;
+  const stages: StageResult[] = [];
+  const { objects } = await artifacts.list({ prefix: `jobs/${job.jobId}/` });
+  for (const { key } of objects.filter((object) => object.key.endsWith('.stages.jsonl'))) {
+    for await (const { value } of readJsonl(artifacts, key)) stages.push(value as StageResult);
+  }
+  return stages;
+}
+
+const total = (stages: StageResult[], field: 'costMicros' | 'attempts'): number =>
+  stages.reduce((sum, stage) => sum + stage[field], 0);
+
 async function dataHash(job: Job): Promise<string | undefined> {
   return (await open!.platform.runtime.artifacts.head(`jobs/${job.jobId}/output/data/part-00000.jsonl`))
     .sha256;
@@ -120,11 +134,20 @@ test('[dataset-synthesis 8] a throttled model changes nothing but the time: each
   expect(stub.requests.length - stub.answered.length).toBe(12);
   expect(new Set(stub.answered.map(({ body }) => body)).size).toBe(stub.answered.length);
   expect(stub.answered).toHaveLength(4 + 4 + 8 + 8);
+  const stages = await stagesOf(slow);
+  expect(stages).toHaveLength(4 + 4 + 8 + 8);
+  expect(total(stages, 'costMicros')).toBe(slow.cost.microUsd);
+  expect(total(stages, 'attempts')).toBe(stub.requests.length);
+  expect(stages.filter(({ cached }) => cached)).toEqual([]);
   const hash = await dataHash(slow);
   const again = await run();
   expect(await dataHash(again)).toBe(hash);
   expect(stub.answered).toHaveLength(4 + 4 + 8 + 8);
   expect(again.cost.cacheHits).toBe(24);
+  const free = await stagesOf(again);
+  expect(
+    free.filter(({ cached, attempts, costMicros }) => cached && attempts + costMicros === 0),
+  ).toHaveLength(24);
 });
 
 test('[dataset-synthesis 9] a persistent 500 is PROVIDER_ERROR; a prompt over the context is CONTEXT_OVERFLOW, unsent', async () => {
@@ -168,4 +191,8 @@ test('[dataset-synthesis 13] the cap holds to the micro-dollar; raised, the job 
   expect(new Set(stub.answered.map(({ body }) => body)).size).toBe(stub.answered.length);
   expect(stub.answered).toHaveLength(20 * 6);
   expect([await exists('_PARTIAL'), await exists('_SUCCESS')]).toEqual([false, true]);
+  // Answers of the first attempt keep what they took then.
+  const stages = await stagesOf(whole);
+  expect(stages.filter(({ attempts, cached }) => attempts === (cached ? 0 : 1))).toHaveLength(20 * 6);
+  expect(total(stages, 'costMicros')).toBe(50 * stages.filter(({ cached }) => !cached).length);
 });

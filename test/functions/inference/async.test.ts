@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import fc from 'fast-check';
 import { attemptIdOf, batchIdOf, callKey, callOf, callRecord } from '#shared/models/batch/async/records.ts';
+import { readTraces } from '#shared/models/batch/traces.ts';
 import { budgetOf, openBudget } from '#shared/models/budget.ts';
 import { reconcile } from '#shared/models/ledger.ts';
 import { writeJsonl } from '#shared/storage/jsonl.ts';
@@ -141,6 +142,10 @@ describe('asynchronous endpoints', () => {
     }
     expect(sent).toHaveLength(1);
     expect(sent[0]).toMatchObject({ done: true, costMicros: 30, counts: { total: 2, ok: 2 } });
+    expect([...(await readTraces(world.runtime.artifacts, PREFIX))]).toMatchObject([
+      ['a', { attempts: 1, cached: false, costMicros: 15, attemptIds: [idOf(0)] }],
+      ['b', { attempts: 1, cached: false, costMicros: 15, attemptIds: [idOf(1)] }],
+    ]);
     for (const copy of copies) await deliver(copy);
     await inside(sweep);
     expect(sent).toHaveLength(1);

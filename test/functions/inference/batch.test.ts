@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { runBatch } from '#shared/models/batch/run.ts';
+import { readTraces } from '#shared/models/batch/traces.ts';
 import { ledgerRows } from '#shared/models/ledger.ts';
 import { ProviderError } from '#shared/models/types.ts';
 import { readText, writeJsonl } from '#shared/storage/jsonl.ts';
@@ -28,7 +29,8 @@ async function batchOf(count: number, answer: Answer, ids = (n: number) => `r${n
   );
   const input = { requests, prefix: `jobs/${jobId}/work/0`, concurrency: 8 };
   const run = (patch = {}) => clock.run(() => runBatch(test.door, input, { ...test.ctx, ...patch }));
-  return { provider, test, jobId, run };
+  const traces = () => readTraces(world.runtime.artifacts, input.prefix);
+  return { provider, test, jobId, run, traces };
 }
 
 describe('the batch', () => {
@@ -81,23 +83,29 @@ describe('the batch', () => {
   });
 
   it('returns done: false before the deadline and goes on where it was', async () => {
-    const { run, provider } = await batchOf(400, async () => {
+    const { run, provider, traces } = await batchOf(400, async () => {
       await clock.sleep(1000);
       return reply('fine');
     });
     const first = await run({ deadline: clock.now() + 40_000 });
     expect(first.done).toBe(false);
+    expect((await traces()).size).toBe(0);
     const paid = provider.calls.length;
     expect(paid).toBeLessThan(400);
     const second = await run();
     expect(second).toMatchObject({ done: true, counts: { total: 400, ok: 400 } });
     expect(provider.calls.length).toBe(400);
     expect(Buffer.byteLength(JSON.stringify(second))).toBeLessThan(2048);
+    // Those of the first run are there too: each request was called once, in whichever run.
+    const all = [...(await traces()).values()];
+    expect(all).toHaveLength(400);
+    expect(all.filter(({ attempts, cached }) => attempts === (cached ? 0 : 1))).toHaveLength(400);
+    expect(all.reduce((sum, { costMicros }) => sum + costMicros, 0)).toBe(second.costMicros);
   });
 
   it('tries failures that may pass once more, in their lines, and lists the rest as rejects', async () => {
     const tries = new Map<string, number>();
-    const { run } = await batchOf(40, ({ request: { id } }) => {
+    const { run, traces } = await batchOf(40, ({ request: { id } }) => {
       const n = tries.get(id) ?? 0;
       tries.set(id, n + 1);
       if (id === 'r7' && n < 3) throw new ProviderError('UNAVAILABLE', 'down', { billed: 'no' });
@@ -108,6 +116,12 @@ describe('the batch', () => {
     expect(output.counts).toMatchObject({ total: 40, ok: 39, failed: 1 });
     const lines = (await readText(world.runtime.artifacts, output.results)).trim().split('\n');
     expect(JSON.parse(lines[7]!)).toMatchObject({ id: 'r7', status: 'ok', text: 'answer r7' });
+    expect(JSON.parse(lines[7]!)).not.toHaveProperty('trace');
+    const byId = await traces();
+    expect([...byId.keys()]).toEqual(Array.from({ length: 40 }, (_, n) => `r${n}`));
+    expect(byId.get('r7')).toMatchObject({ attempts: 4, cached: false });
+    expect(new Set(byId.get('r7')!.attemptIds).size).toBe(4);
+    expect(byId.get('r0')).toMatchObject({ attempts: 1, cached: false });
     const rejects = (await readText(world.runtime.artifacts, output.rejects)).trim().split('\n');
     expect(rejects.map((line) => JSON.parse(line) as unknown)).toMatchObject([
       { id: 'r9', stage: 'test', code: 'BAD_REQUEST' },
