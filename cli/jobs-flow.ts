@@ -183,7 +183,7 @@ async function summaryOf(connection: Connection, job: Job): Promise<JobSummary> 
     // A job that failed before writing anything has no outputs to list.
     if (!(error instanceof CliError && error.exitCode === EXIT.notFound)) throw error;
   }
-  return summarise(job, outputs, connection.locate);
+  return summarise(job, outputs, (key) => connection.locate(key));
 }
 
 /** Continues a stopped job. A job that a killed process left running goes on by itself once its platform is open. */
