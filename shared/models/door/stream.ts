@@ -16,6 +16,8 @@ export async function* streamThrough(
   let failure: unknown;
   // Whether the text given so far is all of it, or the endpoint cannot stream.
   let said = false;
+  // Whether there are deltas that a reset would void.
+  let given = false;
   const push = (event: InferEvent): void => {
     events.push(event);
     wake?.();
@@ -30,13 +32,14 @@ export async function* streamThrough(
     {
       onModel: (model) => push({ type: 'start', model }),
       onReset: (reason) => {
-        if (said) push({ type: 'reset', reason });
-        said = false;
+        if (given) push({ type: 'reset', reason });
+        said = given = false;
       },
       onDelta: (delta) => {
         const event = eventOf(delta);
         if (!event) return;
         said ||= event.type === 'text' || event.type === 'tool';
+        given ||= event.type !== 'usage';
         push(event);
       },
     },
