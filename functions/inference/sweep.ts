@@ -1,14 +1,15 @@
 import { sweepAsync } from '#shared/models/batch/async/sweep.ts';
 import { jobsWithLeases, sweepLeases } from '#shared/models/budget.ts';
+import { cacheCapOf, trimCache } from '#shared/models/cache/journal.ts';
 import { doorOf } from '#shared/models/door/doors.ts';
 import { currentRuntime } from '#shared/task/runtime.ts';
 import { completionContext } from './completion.ts';
 
 /**
  * Runs every minute: completes asynchronous calls whose notification was lost, ends expired ones, keeps tokens alive,
- * and closes budget leases of processes that are gone.
+ * closes budget leases of processes that are gone, and keeps the embedded cache within its cap.
  */
-export async function handler(): Promise<{ asyncSwept: number; leasesClosed: number }> {
+export async function handler(): Promise<{ asyncSwept: number; leasesClosed: number; cacheRemoved: number }> {
   const runtime = await currentRuntime();
   const context = await completionContext(runtime);
   const asyncSwept = await sweepAsync(doorOf(runtime), context);
@@ -16,5 +17,6 @@ export async function handler(): Promise<{ asyncSwept: number; leasesClosed: num
   for (const jobId of await jobsWithLeases(runtime.records)) {
     leasesClosed += await sweepLeases(runtime, context.registry, jobId);
   }
-  return { asyncSwept, leasesClosed };
+  const cacheRemoved = runtime.kind === 'embedded' ? await trimCache(runtime, cacheCapOf(runtime.env)) : 0;
+  return { asyncSwept, leasesClosed, cacheRemoved };
 }

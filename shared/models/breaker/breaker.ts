@@ -61,6 +61,11 @@ export class Breaker {
     return this.#state.state === 'closed';
   }
 
+  /** Whether attempts were refused when this process last looked. */
+  get isOpen(): boolean {
+    return this.#state.state !== 'closed';
+  }
+
   /** When an attempt may be asked for: 0 for now, else the time until which it is refused, and why. Claims nothing. */
   async blockedUntil(): Promise<{ until: number; reason: string }> {
     await this.#refresh();

@@ -1,13 +1,15 @@
 import type { Clock } from '#shared/determinism/clock.ts';
+import type { Ids } from '#shared/determinism/ids.ts';
 import type { GroupCommit } from '#shared/storage/group-commit.ts';
 import { readJson } from '#shared/storage/jsonl.ts';
 import type { Artifacts, Json, RecordItem, Records } from '#shared/storage/ports.ts';
 import { isError } from '#shared/task/errors.ts';
 import type { InferResult, Usage } from '../types.ts';
+import { CacheJournal } from './journal.ts';
+import { artifactKey, recordKey, TTL_SECONDS } from './keys.ts';
 
 /** Answers up to this size stay in the records; larger ones go to artifacts. */
 const MAX_RECORD_BYTES = 32 * 1024;
-const TTL_SECONDS = 30 * 86_400;
 
 /** An accepted answer without what belongs to one request: id, meta, key. */
 export type CachedAnswer = Pick<
@@ -26,10 +28,9 @@ interface Source {
   records: Records;
   artifacts: Artifacts;
   clock: Clock;
+  ids: Ids;
+  kind?: 'aws' | 'embedded';
 }
-
-const recordKey = (key: string) => ({ pk: `CACHE#${key}`, sk: 'RESULT' });
-const artifactKey = (key: string): string => `cache/${key.slice(0, 2)}/${key}.json`;
 
 /**
  * Answers by the key of model-inference section 6. Only validated `ok` answers are stored; the first writer wins.
@@ -40,15 +41,24 @@ export class AnswerCache {
 
   readonly #commits: Pick<GroupCommit, 'put'>;
 
+  readonly #journal: CacheJournal | undefined;
+
   /** @param commits where records are written together with others. */
   constructor(runtime: Source, commits: Pick<GroupCommit, 'put'> = runtime.records) {
     this.#runtime = runtime;
     this.#commits = commits;
+    // On AWS time to live and lifecycle rules bound the cache.
+    if (runtime.kind === 'embedded') this.#journal = new CacheJournal(runtime);
   }
 
   async get(key: string): Promise<CacheEntry | undefined> {
     const item = await this.#runtime.records.get(recordKey(key));
     return item && this.#entryOf(item, key);
+  }
+
+  /** Writes down what was stored, for the cap of the embedded platform. */
+  async flush(): Promise<void> {
+    await this.#journal?.flush();
   }
 
   /** Stores an answer and returns the one that stands: this one, or an earlier writer's. */
@@ -61,6 +71,7 @@ export class AnswerCache {
     const attributes = large ? { artifact: artifactKey(key) } : { entry: entry as unknown as Json };
     try {
       await this.#commits.put({ ...recordKey(key), attributes, ttl }, overwrite ? {} : { ifAbsent: true });
+      await this.#journal?.note(key, text.length, large);
       return entry;
     } catch (error) {
       if (!isError(error, 'Conflict')) throw error;

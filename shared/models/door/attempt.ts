@@ -64,7 +64,7 @@ export async function makeAttempt(door: Door, task: AttemptTask): Promise<Attemp
   const asked = ctx.runtime.clock.now();
   for (;;) {
     if (!isInside(model)) {
-      const blocked = await awaitBreaker(gate, task);
+      const blocked = await awaitBreaker(door, gate, task);
       if (blocked) return { answered: false, error: blocked };
     }
     const entered = await enter(door, gate, task);
@@ -77,17 +77,25 @@ export async function makeAttempt(door: Door, task: AttemptTask): Promise<Attemp
   }
 }
 
+/** What the metrics of an attempt are filed under. */
+const subjectOf = ({ ctx, model }: Pick<AttemptTask, 'ctx' | 'model'>) => ({
+  workflow: ctx.workflow,
+  model: model.name,
+  provider: model.provider,
+});
+
 const signalOf = ({ ctx, signal }: AttemptTask): AbortSignal | undefined =>
   signal && ctx.signal ? AbortSignal.any([signal, ctx.signal]) : (signal ?? ctx.signal);
 
 /** Waits while the breaker is open. @returns an error where that would take too long. */
-async function awaitBreaker(gate: Gate, task: AttemptTask): Promise<ProviderError | undefined> {
+async function awaitBreaker(door: Door, gate: Gate, task: AttemptTask): Promise<ProviderError | undefined> {
   const { clock } = task.ctx.runtime;
   const start = clock.now();
   for (;;) {
     const { until, reason } = await gate.breaker.blockedUntil();
     const now = clock.now();
     if (until <= now) return undefined;
+    door.metrics.add(subjectOf(task), 'BreakerOpen');
     const limit = Math.min(start + LONGEST_BLOCK_MS, (task.ctx.deadline ?? Infinity) - MARGIN_MS - LEAST_MS);
     if (until > limit) {
       const code = reason === 'QUOTA' || reason === 'AUTH' || reason === 'NOT_FOUND' ? reason : 'UNAVAILABLE';
@@ -384,7 +392,7 @@ async function report(
   outcome: AttemptOutcome,
 ): Promise<void> {
   const { model, ctx } = task;
-  const subject = { workflow: ctx.workflow, model: model.name, provider: model.provider };
+  const subject = subjectOf(task);
   const { metrics } = door;
   metrics.add(subject, 'Calls');
   metrics.add(subject, 'LatencyMs', row.latencyMs);
@@ -422,6 +430,7 @@ async function report(
     return;
   }
   await gate.breaker.after(entered.probe, error?.code, error?.untilDeadline);
+  metrics.add(subject, 'BreakerOpen', gate.breaker.isOpen ? 1 : 0);
   if (outcome.answered) {
     gate.estimate.learn(entered.bytes, outcome.usage.input, outcome.usage.output);
     gate.tpm.correct(outcome.usage.input + outcome.usage.output - entered.tokens);

@@ -91,6 +91,7 @@ export class Door {
 
   /** Folds a job's spending into its budget and gives the rest back. */
   async release(jobId: string): Promise<void> {
+    await this.cache.flush();
     const purse = this.#purses.get(jobId);
     if (!purse) return;
     await purse.release();
@@ -100,6 +101,7 @@ export class Door {
   /** Releases every job and writes the metrics. */
   async close(): Promise<void> {
     for (const jobId of [...this.#purses.keys()]) await this.release(jobId);
+    await this.cache.flush();
     this.metrics.flush(this.runtime);
   }
 }

@@ -1,5 +1,5 @@
 import type { RecordItem } from '#shared/storage/ports.ts';
-import { GroupCommit } from '#shared/storage/group-commit.ts';
+import type { GroupCommit } from '#shared/storage/group-commit.ts';
 import { isError } from '#shared/task/errors.ts';
 import type { LedgerRow } from '../types.ts';
 import { IF_OPEN, rowOf, rowRecord } from './row.ts';
@@ -15,9 +15,12 @@ export class LedgerWriter {
     this.#shard = shard;
   }
 
-  /** Writes a new row; resolves with its version when it is durable. */
-  async write(row: LedgerRow): Promise<number> {
-    return (await this.#commits.put(rowRecord(row, this.#shard))).version;
+  /**
+   * Writes a new row; resolves with its version when it is durable.
+   * @param shard for a row without a lease that other processes may write too.
+   */
+  async write(row: LedgerRow, shard = this.#shard): Promise<number> {
+    return (await this.#commits.put(rowRecord(row, shard))).version;
   }
 
   /**

@@ -9,7 +9,9 @@ const UNITS: Record<string, 'Milliseconds' | 'Count'> = {
 };
 
 /** Values of which only the latest means something; of the others, counts are summed and times listed. */
-const GAUGES = new Set(['Concurrency', 'BreakerOpen', 'BudgetRemaining']);
+const GAUGES = new Set(['Concurrency', 'BudgetRemaining']);
+/** Values of which the largest counts: an alarm must see what has passed before the flush. */
+const PEAKS = new Set(['BreakerOpen']);
 /** Values CloudWatch takes of one metric in one line. */
 const MAX_VALUES = 100;
 
@@ -56,6 +58,7 @@ export class InferenceMetrics {
     const values = known.values.get(name);
     if (!values) known.values.set(name, [value]);
     else if (GAUGES.has(name)) values[0] = value;
+    else if (PEAKS.has(name)) values[0] = Math.max(values[0]!, value);
     else if (UNITS[name]) {
       // A sample of a long run: enough for percentiles, bounded in size.
       if (values.length < MAX_VALUES) values.push(value);

@@ -18,6 +18,8 @@ export interface AsyncBatch {
   requests: ArtifactRef;
   taskToken: string;
   total: number;
+  /** `job` where its answers are kept from other jobs. */
+  cacheScope?: 'job';
   /** All lines are known: the batch may end. */
   filled: boolean;
   output?: BatchOutput;

@@ -9,6 +9,7 @@ import type { InferContext } from '../../context.ts';
 import { CODES } from '../../door/codes.ts';
 import type { Door } from '../../door/door.ts';
 import { okResult } from '../../door/result.ts';
+import { cacheRow } from '../../ledger/cache-row.ts';
 import { needOf } from '../../ledger/cost.ts';
 import { backOffMs } from '../../limits/back-off.ts';
 import { asyncExpiry, planAsync, submitAsync } from '../../providers/sagemaker-async.ts';
@@ -78,6 +79,7 @@ export async function submitBatch(
     taskToken: input.taskToken,
     total: requests.length,
     filled: true,
+    ...(ctx.cacheScope === 'job' ? { cacheScope: 'job' } : {}),
   };
   const g1 = heartbeatIndex(batchId, clock.now());
   const found = await records.get(batchKey(batchId));
@@ -109,15 +111,25 @@ export async function submitBatch(
       await finishLine(door, batch, line, ctx);
       continue;
     }
-    const key = cacheKey(request, keyedModel(model));
+    const key = keyIn(batch, request, model);
     const hit = (request.cache ?? 'use') === 'use' ? await door.cache.get(key) : undefined;
     if (hit) {
+      // The id is the line's, so that a submission that is repeated counts the hit once.
+      const attemptId = attemptIdOf(batchId, line, 0);
+      await door.ledger.write(cacheRow(request, ctx, key, hit, attemptId), attemptId.at(-1));
+      door.metrics.add(
+        { workflow: ctx.workflow, model: hit.answer.model, provider: hit.answer.provider },
+        'CacheHits',
+      );
       await putLine(runtime, batch, line, okResult(request, key, hit.answer), true);
       await finishLine(door, batch, line, ctx);
     } else
       await submitCall(door, batch, model, { line, ordinal: 0, request, sent: request, reask: false }, ctx);
   }
 }
+
+const keyIn = (batch: AsyncBatch, request: InferRequest, model: ModelEntry): string =>
+  cacheKey(request, keyedModel(model), batch.cacheScope === 'job' ? batch.jobId : undefined);
 
 async function readAll(ref: ArtifactRef, model: ModelEntry, ctx: InferContext): Promise<InferRequest[]> {
   const requests: InferRequest[] = [];
@@ -261,6 +273,6 @@ function openRow(
     latencyMs: 0,
     queuedMs: 0,
     startedAt: isoTime(now),
-    cacheKey: cacheKey(request, keyedModel(model)),
+    cacheKey: keyIn(batch, request, model),
   };
 }
