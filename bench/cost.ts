@@ -1,8 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openPlatform, type Platform } from '#local/platform.ts';
+import { newJobId } from '#shared/determinism/ids.ts';
 import { seededRng, type Rng } from '#shared/determinism/rng.ts';
+import { writeJsonl } from '#shared/storage/jsonl.ts';
 import type { Json } from '#shared/storage/ports.ts';
 
 /**
@@ -121,6 +125,13 @@ function count(platform: Platform): Counts {
   for (const method of ['put', 'update']) observe(records, method, written);
   observe(records, 'delete', () => (counts.write += 1));
   observe(records, 'batchPut', (_answer, _ms, [items]) => (items as unknown[]).forEach(written));
+  // One commit here, single puts on AWS; refused ones are billed too.
+  observe(records, 'putEach', (answer) => {
+    for (const outcome of answer as PromiseSettledResult<unknown>[]) {
+      if (outcome.status === 'fulfilled') written(outcome.value);
+      else counts.write += 1;
+    }
+  });
   const read = (answer: unknown): void => {
     counts.read += Math.ceil(kibibytes(answer) / 4);
   };
@@ -136,6 +147,78 @@ function count(platform: Platform): Counts {
     counts.gbSecond += (ms / 1000) * ((memory.get(name as string) ?? 512) / 1024);
   });
   return counts;
+}
+
+/** A model server that answers at once, on loopback. */
+async function answering(): Promise<{ url: string; close(): void }> {
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => {
+      response.setHeader('content-type', 'application/json');
+      const message = { role: 'assistant', content: 'yes' };
+      const usage = { prompt_tokens: 300, completion_tokens: 1, total_tokens: 301 };
+      response.end(JSON.stringify({ choices: [{ index: 0, message, finish_reason: 'stop' }], usage }));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}/v1`, close: () => server.close() };
+}
+
+/** What a call of a model behind a network adds: cache, ledger, budget, limits. Counted on one batch of `calls`. */
+async function perCall(calls: number): Promise<Counts> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'agentmill-cost-'));
+  const server = await answering();
+  const models = join(dataDir, 'models.json');
+  const model = {
+    name: 'priced',
+    provider: 'openai',
+    endpoint: { url: server.url, auth: { type: 'none' } },
+    served: 'any',
+    contextTokens: 8192,
+    maxOutputTokens: 64,
+    billing: 'token',
+    price: [{ from: '2025-01-01', inputPerMTok: 1, outputPerMTok: 1 }],
+    limits: { rpm: 6e6, tpm: 6e9, concurrency: 32 },
+  };
+  await writeFile(models, JSON.stringify({ models: [{ name: 'builtin', provider: 'builtin' }, model] }));
+  const platform = await openPlatform({ dataDir, env: { AGENTMILL_MODELS: models } });
+  try {
+    const jobId = newJobId('dataset-synthesis', platform.runtime.ids);
+    const { artifacts } = platform.runtime;
+    const requests = await writeJsonl(
+      artifacts,
+      `jobs/${jobId}/requests.jsonl`,
+      Array.from({ length: calls }, (_, index) => ({
+        id: `r${index}`,
+        role: { name: 'dataset-synthesis/filter', version: '1' },
+        model: 'priced',
+        messages: [{ role: 'user', content: `${document('calls', index).text} Is this a document?` }],
+      })),
+    );
+    const counts = count(platform);
+    await platform.host.invoke(
+      'agentmill-dataset-synthesis-infer',
+      { jobId, stage: 'cost', requests, prefix: `jobs/${jobId}/infer` } as unknown as Json,
+      { signal: new AbortController().signal },
+    );
+    return counts;
+  } finally {
+    await platform.close();
+    server.close();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+function print(counts: Counts, of: number, each: string, price: string): void {
+  const row = (name: string, ...cells: string[]): void =>
+    console.log(`${name.padEnd(26)}${cells.map((cell) => cell.padStart(16)).join('')}`);
+  const text = (value: number): string => value.toLocaleString('en', { maximumFractionDigits: 2 });
+  row('', 'counted', each, price);
+  for (const unit of (Object.keys(PRICES) as Unit[]).filter((unit) => counts[unit] > 0)) {
+    const one = counts[unit] / of;
+    row(NAMES[unit], text(counts[unit]), text(one), text(one * 1e6 * PRICES[unit]));
+  }
+  row('sum', '', '', text((dollars(counts) / of) * 1e6));
 }
 
 export default async function run(args: string[]): Promise<void> {
@@ -159,20 +242,12 @@ export default async function run(args: string[]): Promise<void> {
     console.log(`${documents} documents, seed "${seed}": ${job.status} in ${seconds.toFixed(0)} s`);
     console.log(`yields ${JSON.stringify(job.yields)}`);
     if (job.status === 'FAILED') throw new Error(job.error?.detail ?? 'The job failed.');
-    const row = (name: string, ...cells: string[]): void =>
-      console.log(`${name.padEnd(26)}${cells.map((cell) => cell.padStart(18)).join('')}`);
-    row('', 'counted', 'a document', '$ a million');
-    for (const unit of Object.keys(PRICES) as Unit[]) {
-      const each = counts[unit] / documents;
-      const text = (value: number): string => value.toLocaleString('en', { maximumFractionDigits: 2 });
-      row(NAMES[unit], text(counts[unit]), text(each), text(each * 1e6 * PRICES[unit]));
-    }
-    row(
-      'sum',
-      '',
-      '',
-      ((dollars(counts) / documents) * 1e6).toLocaleString('en', { maximumFractionDigits: 2 }),
+    print(counts, documents, 'a document', '$ a million');
+    const calls = 1000;
+    console.log(
+      `\nEach call of a model behind a network adds (counted on one batch of ${calls}, without its time):`,
     );
+    print({ ...(await perCall(calls)), gbSecond: 0 }, calls, 'a call', '$ a million');
     console.log(`List prices of us-east-1 as of ${PRICES_AS_OF}. GB-seconds are of this machine.`);
   } finally {
     await platform.close();
