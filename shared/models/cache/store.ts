@@ -24,6 +24,11 @@ export interface CacheEntry {
   costMicros: number;
 }
 
+/** An answer in an artifact, with the second since the epoch until which it holds. */
+type Body = CacheEntry & { until?: number };
+
+const entryIn = ({ answer, usage, costMicros }: Body): CacheEntry => ({ answer, usage, costMicros });
+
 interface Source {
   records: Records;
   artifacts: Artifacts;
@@ -66,8 +71,8 @@ export class AnswerCache {
     const { clock } = this.#runtime;
     const text = JSON.stringify(entry);
     const large = text.length > MAX_RECORD_BYTES / 4 && Buffer.byteLength(text) > MAX_RECORD_BYTES;
-    if (large) entry = await this.#putBody(key, entry, text, overwrite);
     const ttl = Math.floor(clock.now() / 1000) + TTL_SECONDS;
+    if (large) entry = await this.#putBody(key, { ...entry, until: ttl }, overwrite);
     const attributes = large ? { artifact: artifactKey(key) } : { entry: entry as unknown as Json };
     try {
       await this.#commits.put({ ...recordKey(key), attributes, ttl }, overwrite ? {} : { ifAbsent: true });
@@ -80,26 +85,41 @@ export class AnswerCache {
     }
   }
 
-  async #putBody(key: string, entry: CacheEntry, text: string, overwrite: boolean): Promise<CacheEntry> {
-    const { artifacts } = this.#runtime;
+  /** Writes a body, unless one stands that still holds. An expired record may leave its body behind. */
+  async #putBody(key: string, body: Body, overwrite: boolean): Promise<CacheEntry> {
+    const { artifacts, clock } = this.#runtime;
+    const put = async (options: { ifAbsent?: true }): Promise<CacheEntry> => {
+      await artifacts.put(artifactKey(key), JSON.stringify(body), {
+        contentType: 'application/json',
+        ...options,
+      });
+      return entryIn(body);
+    };
+    if (overwrite) return put({});
     try {
-      const options = { contentType: 'application/json', ...(overwrite ? {} : { ifAbsent: true }) };
-      await artifacts.put(artifactKey(key), text, options);
-      return entry;
+      return await put({ ifAbsent: true });
     } catch (error) {
       if (!isError(error, 'Conflict')) throw error;
-      return (await readJson(artifacts, artifactKey(key))) as CacheEntry;
+      const standing = await this.#body(key);
+      const holds = standing && (standing.until ?? Infinity) * 1000 > clock.now();
+      return holds ? entryIn(standing) : put({});
+    }
+  }
+
+  /** Undefined where a lifecycle rule has taken it. */
+  async #body(key: string): Promise<Body | undefined> {
+    try {
+      return (await readJson(this.#runtime.artifacts, artifactKey(key))) as Body;
+    } catch (error) {
+      if (isError(error, 'NotFound')) return undefined;
+      throw error;
     }
   }
 
   async #entryOf(item: RecordItem, key: string): Promise<CacheEntry | undefined> {
     if (item.attributes.entry) return item.attributes.entry as unknown as CacheEntry;
-    try {
-      return (await readJson(this.#runtime.artifacts, artifactKey(key))) as CacheEntry;
-    } catch (error) {
-      // A lifecycle rule may have taken the body before the record: the call is then made again.
-      if (isError(error, 'NotFound')) return undefined;
-      throw error;
-    }
+    // Without a body the call is made again.
+    const body = await this.#body(key);
+    return body && entryIn(body);
   }
 }
