@@ -183,7 +183,7 @@ export async function runProgram(argv: string[], interrupted: AbortSignal): Prom
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
     if (interrupted.aborted) return EXIT.interrupted;
-    const { message } = error as Error;
+    const message = (error as Error).message.replace(/^error: /, '');
     const details = error instanceof CliError ? error.details : [];
     // `--json` promises JSON on stdout whatever happens; people read stderr.
     if (json) process.stdout.write(`${JSON.stringify({ error: message, details })}\n`);

@@ -3,9 +3,6 @@ import { dataDirOf, openLocal } from '../connect.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
 
-/** A report's 2 (unreachable) and 3 (no such model) mean other things to the command. */
-const EXIT_OF: Record<number, number> = { 0: EXIT.ok, 1: EXIT.failed, 2: EXIT.unreachable, 3: EXIT.notFound };
-
 type Report = { text: string; exitCode: number; data: unknown };
 
 /** `agentmill models list|test|probe`: on the machine's own registry, through the platform's one model door. */
@@ -33,7 +30,8 @@ export async function modelsCommand(
           : await probeModel(runtime, name!);
     if (context.output.json) context.output.result(report.data);
     else context.output.print(report.text);
-    return EXIT_OF[report.exitCode] ?? EXIT.failed;
+    // Codes of its own: 1 failed, 2 unreachable, 3 no such model (model-inference section 13).
+    return report.exitCode;
   } finally {
     await platform.close();
   }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { applySet, mergeInput, readInput, uploadLocalFiles } from '#cli/input.ts';
+import { applySet, mergeInput, readInput, uploadLocalFiles, whyUnreadable } from '#cli/input.ts';
 import type { Json } from '#shared/storage/ports.ts';
 
 describe('--set', () => {
@@ -54,7 +54,18 @@ describe('inputs', () => {
     expect(readInput('-', () => '{"a":1}')).toEqual({ a: 1 });
     expect(() => readInput('-', () => '[1]')).toThrow(/one JSON object/);
     expect(() => readInput('-', () => '{')).toThrow(/stdin is not JSON/);
-    expect(() => readInput('/nowhere/x.json', () => '')).toThrow(/--input: .*no such file/);
+    expect(() => readInput('/nowhere/x.json', () => '')).toThrow(
+      /--input \/nowhere\/x\.json: there is no such file/,
+    );
+  });
+
+  test.each([
+    ['ENOENT', /no such file/],
+    ['EISDIR', /a folder, not a file/],
+    ['EACCES', /may not be read/],
+    ['EIO', /^i\/o error$/],
+  ])('that cannot be read say why: %s', (code, words) => {
+    expect(whyUnreadable(Object.assign(new Error('i/o error'), { code }))).toMatch(words);
   });
 
   test('merge objects deeply and replace everything else', () => {

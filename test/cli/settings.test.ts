@@ -43,6 +43,8 @@ describe('settings', () => {
     expect(() => resolveSettings({}, {}, dir)).toThrow(CliError);
     rmSync(join(dir, 'agentmill.config.json'));
     expect(() => resolveSettings({}, { AGENTMILL_PORT: 'many' }, dir)).toThrow(/AGENTMILL_PORT/);
+    expect(() => resolveSettings({ endpoint: 'nowhere' }, {}, dir)).toThrow(/--endpoint nowhere: /);
+    expect(() => resolveSettings({ dataDir: '' }, {}, dir)).toThrow(/--data-dir/);
     expect(() => resolveSettings({ config: 'no.json' }, {}, dir)).toThrow(/--config/);
   });
 });
