@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import canonicalize from 'canonicalize';
+import { canonicalize } from './canonical-json.ts';
 
 /** Lower-case hex SHA-256 (64 digits) of UTF-8 text or bytes. */
 export function sha256Hex(data: string | Uint8Array): string {
