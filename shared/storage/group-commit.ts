@@ -68,7 +68,8 @@ export function putEach(
   records: Records,
   puts: readonly ConditionalPut[],
 ): Promise<PromiseSettledResult<RecordItem>[]> {
-  return records.putEach
+  // One needs no transaction of its own.
+  return records.putEach && puts.length > 1
     ? records.putEach(puts)
     : Promise.allSettled(puts.map(({ item, options }) => records.put(item, options)));
 }

@@ -19,7 +19,8 @@ export const shardOf = (leaseId: string): string => leaseId.at(-1)!;
 export function rowRecord(row: LedgerRow, shard: string): RecordPut {
   return {
     pk: ledgerPk(row.jobId, row.leaseId ? shardOf(row.leaseId) : shard),
-    sk: `${row.leaseId || NO_LEASE}#${row.attemptId}`,
+    // In the order of time: rows that are written together stand together, which costs the store fewer pages.
+    sk: `${row.leaseId || NO_LEASE}#${row.startedAt}#${row.attemptId}`,
     attributes: row as unknown as Record<string, Json>,
   };
 }
