@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ArtifactRef } from '#shared/storage/ports.ts';
 import type { Job, JobEvent, Problem } from '#shared/task/jobs.ts';
 import { CliError, EXIT } from './exit.ts';
@@ -50,15 +51,18 @@ export class ApiClient {
       headers?: Record<string, string>;
     } = {},
   ): Promise<T> {
-    try {
-      return await this.#request(method, path, options);
-    } catch (error) {
-      // What never arrived, or only reads, may be asked again.
-      const harmless = error instanceof Unreachable && (error.refused || method === 'GET');
-      const target = harmless ? await this.#elsewhere?.() : undefined;
-      if (!target) throw error;
-      this.#target = target;
-      return this.#request(method, path, options);
+    // A platform that is closing may still be found once or twice.
+    for (let again = 5; ; again -= 1) {
+      try {
+        return await this.#request(method, path, options);
+      } catch (error) {
+        // What never arrived, or only reads, may be asked again.
+        const harmless = error instanceof Unreachable && (error.refused || method === 'GET');
+        const target = harmless && again > 0 ? await this.#elsewhere?.() : undefined;
+        if (!target) throw error;
+        this.#target = target;
+        await delay(100);
+      }
     }
   }
 

@@ -28,7 +28,7 @@ export interface Connection {
 }
 
 /** How long another process may hold a data directory without serving it yet. */
-const OWNER_WAIT_MS = 5_000;
+const OWNER_WAIT_MS = 15_000;
 
 /**
  * Reaches the platform the settings name: the remote endpoint, else the process that owns the data directory, else

@@ -104,6 +104,7 @@ export async function showLogs(
       return EXIT.ok;
     }
     let cursor: string | undefined;
+    let ended = false;
     for (;;) {
       const page = await connection.client.events(jobId, cursor);
       for (const event of page.items) {
@@ -116,8 +117,9 @@ export async function showLogs(
       }
       cursor = page.nextCursor ?? cursor;
       if (page.nextCursor && page.items.length > 0) continue;
-      if (!options.follow || context.interrupted.aborted) return EXIT.ok;
-      if (isTerminal((await connection.client.job(jobId)).status)) return EXIT.ok;
+      if (!options.follow || ended || context.interrupted.aborted) return EXIT.ok;
+      // The event of a job's end is written just after its status: what comes then is read too.
+      ended = isTerminal((await connection.client.job(jobId)).status);
       await delay(500);
     }
   });

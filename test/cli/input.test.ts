@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { applySet, mergeInput, readInput, uploadLocalFiles, whyUnreadable } from '#cli/input.ts';
+import { parseBudget } from '#cli/jobs-flow.ts';
 import type { Json } from '#shared/storage/ports.ts';
 
 describe('--set', () => {
@@ -124,4 +125,15 @@ describe('local files in an input', () => {
       /\.\/missing\.jsonl: there is no such file/,
     );
   });
+});
+
+test('budgets are US dollars', () => {
+  expect([parseBudget(undefined), parseBudget('2.5'), parseBudget('$0.01')]).toEqual([
+    undefined,
+    { usd: 2.5 },
+    { usd: 0.01 },
+  ]);
+  for (const text of ['', ' ', '$', 'much', '-1', 'Infinity', '1,5']) {
+    expect(() => parseBudget(text)).toThrow(/--budget .*give US dollars, such as 2\.50/);
+  }
 });
