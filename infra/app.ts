@@ -9,8 +9,7 @@ import { checkedPlatform } from './checked.ts';
 const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as {
   version: string;
 };
-// Stack traces would name this machine's paths in the assembly.
-const app = new App({ analyticsReporting: false, stackTraces: false });
+const app = new App({ analyticsReporting: false });
 addNag(app);
 buildPlatform(app, { ...checkedPlatform(), version });
 app.synth();

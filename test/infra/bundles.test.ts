@@ -7,7 +7,6 @@ import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bundleOptions } from '#functions/bundling.ts';
 import { catalog } from '#functions/catalog.ts';
-import { sha256Hex } from '#shared/determinism/hash.ts';
 import { gatewayEvent, iam, type Call } from '#test/support/api.ts';
 
 const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
@@ -84,12 +83,5 @@ describe('bundles under Node 24', () => {
     const { countTokens } = await import('#shared/text/tokens.ts');
     const text = 'Nine hundred wide rivers, and the Ålesund ferry.';
     expect(counted).toEqual([countTokens(text), text]);
-  }, 120_000);
-
-  test('the same sources make the same bundle', async () => {
-    const again = join(dir, 'again');
-    await build(bundleOptions('api/handler.ts', again));
-    const hash = (folder: string): string => sha256Hex(readFileSync(join(folder, 'index.mjs'), 'utf8'));
-    expect(hash(again)).toBe(hash(api));
   }, 120_000);
 });
