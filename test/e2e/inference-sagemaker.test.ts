@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startEndpointServer, type Backend, type EndpointServer } from '#local/endpoint-server/index.ts';
+import { systemClock } from '#shared/determinism/clock.ts';
+import { randomIds } from '#shared/determinism/ids.ts';
 import { seededRng } from '#shared/determinism/rng.ts';
 import { budgetOf, openBudget } from '#shared/models/budget.ts';
 import { closeDoor, inferStream } from '#shared/models/door.ts';
@@ -100,12 +102,6 @@ async function start(
       ],
     }),
   );
-  const env: Record<string, string> = { AGENTMILL_MODELS: models };
-  const world = await embeddedRuntime({
-    env,
-    ...(options.clock ? { clock: options.clock } : {}),
-    ...(options.workflows ? { workflows: options.workflows } : {}),
-  });
   const server = await startEndpointServer({
     backend,
     endpoints: { 'am-direct': {}, 'am-big': {} },
@@ -115,12 +111,16 @@ async function start(
         send: async (messages: { body: string }[]) =>
           messages.forEach(({ body }) => options.completions?.(body)),
       } as unknown as Queue,
-      outputBucket: world.runtime.artifacts.bucket,
-      clock: world.runtime.clock,
-      ids: world.runtime.ids,
+      outputBucket: 'agentmill-local',
+      clock: options.clock ?? systemClock,
+      ids: randomIds,
     },
   });
-  world.runtime.env.AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME = server.url;
+  const world = await embeddedRuntime({
+    env: { AGENTMILL_MODELS: models, AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME: server.url },
+    ...(options.clock ? { clock: options.clock } : {}),
+    ...(options.workflows ? { workflows: options.workflows } : {}),
+  });
   open = { world, server, dir };
   await openBudget(world.runtime, JOB, { microUsd: 10_000_000 });
   const run = async (requests: InferRequest[], patch: Record<string, unknown> = {}): Promise<Json> => {
