@@ -1,11 +1,16 @@
+import { isError } from '#shared/task/errors.ts';
 import type { ConditionalPut, RecordItem, Records } from './ports.ts';
 
 const BATCH = 25;
 /** Batches on their way at once. */
 const PARALLEL = 4;
 
-interface Entry extends ConditionalPut {
-  done(item: RecordItem): void;
+type Outcome = PromiseSettledResult<RecordItem>;
+
+interface Entry {
+  /** In this order. */
+  puts: ConditionalPut[];
+  done(outcomes: Outcome[]): void;
   failed(error: unknown): void;
 }
 
@@ -24,12 +29,23 @@ export class GroupCommit {
   }
 
   /** As Records.put: resolves when the item is durable. */
-  put(
+  async put(
     item: ConditionalPut['item'],
     options: NonNullable<ConditionalPut['options']> = {},
   ): Promise<RecordItem> {
+    const [outcome] = await this.putInOrder([{ item, options }]);
+    if (outcome!.status === 'rejected') throw outcome!.reason;
+    return outcome!.value;
+  }
+
+  /**
+   * Puts of which none is durable before the ones in front of it. One that is refused (Conflict) lets the next be
+   * written; any other failure does not.
+   * @returns their outcomes; a put that was not tried has the reason of the one before it.
+   */
+  putInOrder(puts: ConditionalPut[]): Promise<Outcome[]> {
     return new Promise((resolve, reject) => {
-      this.#pending.push({ item, options, done: resolve, failed: reject });
+      this.#pending.push({ puts, done: resolve, failed: reject });
       this.#schedule();
     });
   }
@@ -48,18 +64,32 @@ export class GroupCommit {
   async #flush(batch: Entry[]): Promise<void> {
     this.#running++;
     try {
-      const outcomes = await putEach(this.#records, batch);
-      batch.forEach((entry, index) => {
-        const outcome = outcomes[index]!;
-        if (outcome.status === 'fulfilled') entry.done(outcome.value);
-        else entry.failed(outcome.reason);
-      });
+      if (this.#records.putEach) {
+        const outcomes = await putEach(
+          this.#records,
+          batch.flatMap(({ puts }) => puts),
+        );
+        for (const { puts, done } of batch) done(outcomes.splice(0, puts.length));
+      } else {
+        await Promise.all(batch.map(async ({ puts, done }) => done(await this.#oneByOne(puts))));
+      }
     } catch (error) {
       for (const entry of batch) entry.failed(error);
     } finally {
       this.#running--;
       if (this.#pending.length > 0) this.#schedule();
     }
+  }
+
+  async #oneByOne(puts: ConditionalPut[]): Promise<Outcome[]> {
+    const outcomes: Outcome[] = [];
+    let stopped: Outcome | undefined;
+    for (const { item, options } of puts) {
+      const [outcome] = stopped ? [stopped] : await Promise.allSettled([this.#records.put(item, options)]);
+      outcomes.push(outcome!);
+      if (outcome!.status === 'rejected' && !isError(outcome!.reason, 'Conflict')) stopped = outcome!;
+    }
+    return outcomes;
   }
 }
 

@@ -2,8 +2,8 @@ import type { Clock } from '#shared/determinism/clock.ts';
 import type { Ids } from '#shared/determinism/ids.ts';
 import type { GroupCommit } from '#shared/storage/group-commit.ts';
 import { readJson } from '#shared/storage/jsonl.ts';
-import type { Artifacts, Json, RecordItem, Records } from '#shared/storage/ports.ts';
-import { isError } from '#shared/task/errors.ts';
+import type { Artifacts, ConditionalPut, Json, RecordItem, Records } from '#shared/storage/ports.ts';
+import { isError, type AgentmillError } from '#shared/task/errors.ts';
 import type { InferResult, Usage } from '../types.ts';
 import { CacheJournal } from './journal.ts';
 import { artifactKey, recordKey, TTL_SECONDS } from './keys.ts';
@@ -29,6 +29,14 @@ type Body = CacheEntry & { until?: number };
 
 const entryIn = ({ answer, usage, costMicros }: Body): CacheEntry => ({ answer, usage, costMicros });
 
+/** How an accepted answer is kept. */
+export interface Keeping {
+  /** What stores it; nothing where it is not cached. */
+  put?: ConditionalPut;
+  /** The answer that stands when `put` was written, or refused by an earlier one. */
+  stands(refused?: AgentmillError): Promise<CacheEntry>;
+}
+
 interface Source {
   records: Records;
   artifacts: Artifacts;
@@ -43,9 +51,7 @@ interface Source {
  */
 export class AnswerCache {
   readonly #runtime: Source;
-
   readonly #commits: Pick<GroupCommit, 'put'>;
-
   readonly #journal: CacheJournal | undefined;
 
   /** @param commits where records are written together with others. */
@@ -68,21 +74,35 @@ export class AnswerCache {
 
   /** Stores an answer and returns the one that stands: this one, or an earlier writer's. */
   async put(key: string, entry: CacheEntry, overwrite: boolean): Promise<CacheEntry> {
-    const { clock } = this.#runtime;
-    const text = JSON.stringify(entry);
-    const large = text.length > MAX_RECORD_BYTES / 4 && Buffer.byteLength(text) > MAX_RECORD_BYTES;
-    const ttl = Math.floor(clock.now() / 1000) + TTL_SECONDS;
-    if (large) entry = await this.#putBody(key, { ...entry, until: ttl }, overwrite);
-    const attributes = large ? { artifact: artifactKey(key) } : { entry: entry as unknown as Json };
+    const { put, stands } = await this.prepare(key, entry, overwrite);
     try {
-      await this.#commits.put({ ...recordKey(key), attributes, ttl }, overwrite ? {} : { ifAbsent: true });
-      await this.#journal?.note(key, text.length, large);
-      return entry;
+      await this.#commits.put(put.item, put.options);
+      return await stands();
     } catch (error) {
       if (!isError(error, 'Conflict')) throw error;
-      const current = error.data.current as RecordItem | null;
-      return (current && (await this.#entryOf(current, key))) ?? entry;
+      return stands(error);
     }
+  }
+
+  /** What stores an answer, to be written together with other records. A large answer's artifact is written now. */
+  async prepare(
+    key: string,
+    entry: CacheEntry,
+    overwrite: boolean,
+  ): Promise<Keeping & { put: ConditionalPut }> {
+    const text = JSON.stringify(entry);
+    const large = text.length > MAX_RECORD_BYTES / 4 && Buffer.byteLength(text) > MAX_RECORD_BYTES;
+    const ttl = Math.floor(this.#runtime.clock.now() / 1000) + TTL_SECONDS;
+    const kept = large ? await this.#putBody(key, { ...entry, until: ttl }, overwrite) : entry;
+    const attributes = large ? { artifact: artifactKey(key) } : { entry: entry as unknown as Json };
+    return {
+      put: { item: { ...recordKey(key), attributes, ttl }, options: overwrite ? {} : { ifAbsent: true } },
+      stands: async (refused) => {
+        const current = refused?.data.current as RecordItem | null | undefined;
+        if (!refused) await this.#journal?.note(key, text.length, large);
+        return (current && (await this.#entryOf(current, key))) ?? kept;
+      },
+    };
   }
 
   /** Writes a body, unless one stands that still holds. An expired record may leave its body behind. */

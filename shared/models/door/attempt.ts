@@ -2,6 +2,7 @@ import { isoTime } from '#shared/determinism/clock.ts';
 import { AgentmillError, budgetExhausted, cancelled, deadlineExceeded } from '#shared/task/errors.ts';
 import type { Reservation } from '../budget/purse.ts';
 import { amounts } from '../budget/item.ts';
+import type { Keeping } from '../cache/store.ts';
 import type { InferContext } from '../context.ts';
 import { costOf, needOf, outputBound, promptBytes, type Need } from '../ledger/cost.ts';
 import { usesOf } from '../ledger/row.ts';
@@ -45,8 +46,13 @@ export interface AttemptTask {
   /** Cancels this attempt alone: the loser of a hedge. */
   signal?: AbortSignal;
   onDelta?: OnDelta;
-  /** What the answer is worth; stores it where it is good. Runs before the attempt is settled. */
-  judge(reply: ProviderReply, usage: Usage, costMicros: number): Promise<InferErrorCode | undefined>;
+  /** What the answer is worth: a code, or how it is kept, which is done with the settlement of the attempt. */
+  judge(reply: ProviderReply, usage: Usage, costMicros: number): Promise<Verdict>;
+}
+
+export interface Verdict {
+  code?: InferErrorCode;
+  keeping?: Keeping;
 }
 
 export type AttemptOutcome =
@@ -209,6 +215,7 @@ async function run(
   let settled: LedgerRow;
   let outcome: AttemptOutcome;
   let code: InferErrorCode | undefined;
+  let keeping: Keeping | undefined;
   let stopped: Error | undefined;
   let failure: unknown;
   try {
@@ -238,7 +245,7 @@ async function run(
       ...(reply.httpStatus === undefined ? {} : { httpStatus: reply.httpStatus }),
     };
     try {
-      code = await task.judge(reply, usage, costMicros);
+      ({ code, keeping } = await task.judge(reply, usage, costMicros));
     } catch (error) {
       // It was answered and is paid for, whatever became of the answer here.
       failure = error;
@@ -255,7 +262,8 @@ async function run(
     if (thrown instanceof AgentmillError) failure = thrown;
   }
 
-  await settle(door, entered.reservation, settled, version, ctx);
+  const refused = await settle(door, entered.reservation, settled, { version, put: keeping?.put }, ctx);
+  await keeping?.stands(refused);
   const trouble = outcome.answered ? undefined : outcome.error;
   await report(door, gate, task, entered, settled, stopped ? undefined : trouble, outcome);
   if (failure) throw failure;
@@ -353,24 +361,24 @@ function asProviderError(thrown: unknown): ProviderError {
 }
 
 /**
- * Writes the settled row, then charges it. A row that cannot be written is left to the sweep; one that the sweep has
+ * Stores the answer and the settled row, the answer first, then charges it. A row that cannot be written is left to the sweep; one that the sweep has
  * settled already stays as it is, and this process stops.
  */
 async function settle(
   door: Door,
   reservation: Reservation,
   row: LedgerRow,
-  version: number | undefined,
+  { version, put }: { version: number | undefined; put: Keeping['put'] },
   ctx: InferContext,
-): Promise<void> {
+): Promise<AgentmillError | undefined> {
   const purse = door.purse(ctx.jobId);
   for (let k = 1; ; k++) {
     try {
       await reservation.lease.assertHeld();
-      if (version === undefined) await door.ledger.write(row);
-      else if ((await door.ledger.settle(row, version)).outcome === 'lapsed') reservation.lease.lose();
+      const standing = await door.ledger.settleAfter(put, row, version ?? null);
+      if (standing.row.outcome === 'lapsed') reservation.lease.lose();
       purse.settle(reservation, usesOf(row));
-      return;
+      return standing.refused;
     } catch (error) {
       if (k === SETTLE_TRIES || !reservation.lease.usable) {
         purse.abandon(reservation);

@@ -1,5 +1,5 @@
 import { deadlineExceeded } from '#shared/task/errors.ts';
-import type { CachedAnswer, CacheEntry } from '../cache/store.ts';
+import type { CachedAnswer, CacheEntry, Keeping } from '../cache/store.ts';
 import type { InferContext } from '../context.ts';
 import { backOffMs } from '../limits/back-off.ts';
 import { decodeOutput, reaskMessages, type Decoded } from '../structured-output.ts';
@@ -25,8 +25,8 @@ export interface ModelCall {
   onDelta?: OnDelta;
   /** Deltas already given are void. */
   onReset?(reason: string): void;
-  /** Keeps an accepted answer; returns the one that stands. */
-  keep(entry: CacheEntry): Promise<CacheEntry>;
+  /** How an accepted answer is kept. */
+  keep(entry: CacheEntry): Promise<Keeping>;
 }
 
 /** What a model made of a request, all attempts counted. */
@@ -84,11 +84,17 @@ export async function callModel(door: Door, call: ModelCall): Promise<ModelAnswe
         async judge(reply, usage, costMicros) {
           const judged = decodeOutput(reply, call.request, model);
           // The loser of a hedge is not looked at.
-          if (kept) return undefined;
+          if (kept) return {};
           decoded = judged;
-          if (!judged.ok) return judged.code;
-          kept = await call.keep({ answer: answerOf(judged, reply, usage, model), usage, costMicros });
-          return undefined;
+          if (!judged.ok) return { code: judged.code };
+          kept = { answer: answerOf(judged, reply, usage, model), usage, costMicros };
+          const { put, stands } = await call.keep(kept);
+          return {
+            keeping: {
+              ...(put ? { put } : {}),
+              stands: async (refused) => (kept = await stands(refused)),
+            },
+          };
         },
       },
       trace,

@@ -148,7 +148,8 @@ async function atModel(door: Door, work: ModelWork): Promise<Worked> {
     trace: work.trace,
     ...(listener.onDelta ? { onDelta: listener.onDelta } : {}),
     ...(listener.onReset ? { onReset: listener.onReset } : {}),
-    keep: async (entry) => (mode === 'off' ? entry : door.cache.put(key, entry, mode === 'refresh')),
+    keep: async (entry) =>
+      mode === 'off' ? { stands: async () => entry } : door.cache.prepare(key, entry, mode === 'refresh'),
   });
   return { answer, by: model };
 }
