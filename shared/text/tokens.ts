@@ -6,8 +6,7 @@ const MODULE = process.env.AGENTMILL_O200K_MODULE ?? 'gpt-tokenizer/encoding/o20
 
 let loaded: typeof o200kBase | undefined;
 /** Its ranks are most of three megabytes: loaded by the first text that is counted, not by every cold start. */
-const o200k = (): typeof o200kBase =>
-  (loaded ??= createRequire(import.meta.url)(MODULE) as typeof o200kBase);
+const o200k = (): typeof o200kBase => (loaded ??= createRequire(import.meta.url)(MODULE) as typeof o200kBase);
 
 // Corpora may spell special tokens; here they are plain text.
 const PLAIN = { allowedSpecial: new Set<string>(), disallowedSpecial: new Set<string>() };
