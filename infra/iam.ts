@@ -108,6 +108,16 @@ function statementsOf(capability: Capability, r: Resources): StatementSpec[] {
               actions: ['s3:PutObject', 's3:PutObjectTagging', 's3:AbortMultipartUpload'],
               resources: [`${r.bucketArn}/jobs/${own}`],
             },
+            {
+              sid: 'ForgetMarkers',
+              wildcard:
+                "Job ids are made at run time; only the two markers of one workflow's outputs are named.",
+              actions: ['s3:DeleteObject'],
+              // A resumed job first takes back the marker of the attempt before.
+              resources: ['_SUCCESS', '_PARTIAL'].map(
+                (marker) => `${r.bucketArn}/jobs/${own}/output/${marker}`,
+              ),
+            },
           ];
     case 'records':
       return [

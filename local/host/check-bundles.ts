@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import type { Metafile } from 'esbuild';
 import { bundleOptions } from '#functions/bundling.ts';
 import { entryModule, type WorkflowEntry } from '#shared/task/catalog.ts';
+import { growthProblem, readRecord, writeRecord } from './bundle-record.ts';
 import { FUNCTIONS_ROOT } from './modules.ts';
 
 /** What one task's bundle is, and what is wrong with it. */
@@ -124,6 +125,12 @@ export async function checkBundles(entries: readonly string[]): Promise<BundleRe
 if (import.meta.main) {
   const { catalog } = await import('#functions/catalog.ts');
   const reports = await checkBundles(bundleEntries(catalog));
+  if (process.argv.includes('--record')) writeRecord(reports);
+  const record = readRecord();
+  for (const report of reports) {
+    const grown = report.coldBytes > 0 ? growthProblem(report, record) : undefined;
+    if (grown !== undefined) report.problems.push(grown);
+  }
   const kib = (bytes: number): string => `${Math.round(bytes / 1024).toLocaleString('en')} KiB`.padStart(11);
   process.stdout.write(`${'bundle'.padEnd(48)}${'cold start'.padStart(11)}${'in all'.padStart(11)}\n`);
   for (const { entry, coldBytes, totalBytes, problems } of reports) {

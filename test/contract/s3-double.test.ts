@@ -75,6 +75,18 @@ describe('S3 adapter: puts', () => {
     expect(requests[0]!.body.toString()).toBe('hello');
   });
 
+  it('objects of a job carry the tag that retention rules look for', async () => {
+    const { artifacts, requests } = await double(ok({ etag: '"abc"' }));
+    await artifacts.put('jobs/sample.a/stage/part.jsonl', 'x');
+    await artifacts.put('jobs/sample.a/output/data.jsonl', 'x');
+    await artifacts.put('cache/ab/key.json', 'x');
+    expect(requests.map((request) => request.headers['x-amz-tagging'])).toEqual([
+      'keep=work',
+      'keep=output',
+      undefined,
+    ]);
+  });
+
   it('streams of any size are sent plainly, with length and checksum', async () => {
     for (const size of [10, 9_000_000]) {
       const { artifacts, requests } = await double(ok({ etag: '"abc"' }));

@@ -59,6 +59,12 @@ function headOf(key: string, bytes: number, answer: ObjectAnswer): ArtifactHead 
   };
 }
 
+/** The tag by which a workflow's retention rules tell work from outputs (infra-api-cli section 3). */
+function keepTag(key: string): Record<string, string> {
+  const job = /^jobs\/[^/]+\/(output\/)?/.exec(key);
+  return job ? { keep: job[1] ? 'output' : 'work' } : {};
+}
+
 /** The artifacts port on one S3 bucket. Etags are without quotes, as in object-created events. */
 export class S3Artifacts implements Artifacts {
   readonly bucket: string;
@@ -89,7 +95,7 @@ export class S3Artifacts implements Artifacts {
   }
 
   async #put(key: string, spooled: Spooled, options: PutOptions): Promise<PutResult> {
-    const tags = new URLSearchParams(options.tags).toString();
+    const tags = new URLSearchParams({ ...keepTag(key), ...options.tags }).toString();
     for (let attempt = 1; ; attempt++) {
       const command = new PutObjectCommand({
         Bucket: this.bucket,
