@@ -9,6 +9,7 @@ import { DataStack } from './stacks/data.ts';
 import { EntryStack } from './stacks/entry.ts';
 import { ModelsStack } from './stacks/models.ts';
 import { OpsStack } from './stacks/ops.ts';
+import { SandboxStack } from './stacks/sandbox.ts';
 import { WorkflowStack } from './stacks/workflow.ts';
 import { importShared } from './shared-values.ts';
 import { settingsOf } from './stages.ts';
@@ -28,6 +29,8 @@ export interface PlatformStacks {
   workflows: Map<string, WorkflowStack>;
   entry: EntryStack;
   ops: OpsStack;
+  /** Only where the context gives images. */
+  sandbox?: SandboxStack;
 }
 
 /** Builds every stack of one stage into an app (infra-api-cli section 2). Reads nothing but its arguments and context. */
@@ -118,9 +121,13 @@ export function buildPlatform(app: App, props: PlatformProps): PlatformStacks {
     models,
     shared,
   });
+  const sandbox =
+    context.images.sandbox || context.images.browser
+      ? new SandboxStack(app, stackName(stage, 'sandbox'), { ...options('sandbox'), context, settings })
+      : undefined;
   // Imports by name tell CDK nothing of the order.
   for (const stack of [modelsStack, ...workflows.values(), entry, ops]) stack.addStackDependency(data);
   Tags.of(app).add('agentmill:stage', stage);
   Tags.of(app).add('agentmill:version', props.version);
-  return { context, data, models: modelsStack, workflows, entry, ops };
+  return { context, data, models: modelsStack, workflows, entry, ops, ...(sandbox ? { sandbox } : {}) };
 }

@@ -25,6 +25,12 @@ const WITHOUT_RESOURCES = new Set([
   'logs:DescribeResourcePolicies',
   'logs:DescribeLogGroups',
   'ecr:GetAuthorizationToken',
+  'ec2:CreateNetworkInterface',
+  'ec2:DeleteNetworkInterface',
+  'ec2:DescribeNetworkInterfaces',
+  'ec2:DescribeSubnets',
+  'ec2:AssignPrivateIpAddresses',
+  'ec2:UnassignPrivateIpAddresses',
 ]);
 
 interface Statement {

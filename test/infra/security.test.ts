@@ -103,3 +103,39 @@ describe('policies', () => {
     expect(JSON.stringify(arns)).toContain('agentmill-dev-sample/Items:*');
   });
 });
+
+describe('the sandbox', () => {
+  const digest = `sha256:${'a'.repeat(64)}`;
+  const images = {
+    sandbox: `123456789012.dkr.ecr.eu-west-1.amazonaws.com/sandbox@${digest}`,
+    browser: `123456789012.dkr.ecr.eu-west-1.amazonaws.com/browser@${digest}`,
+  };
+
+  test('has no way out and may do nothing but log', () => {
+    const { app, stacks } = buildFixture({ context: { images } });
+    const stack = stacks.sandbox!;
+    expect(new AwsSolutionsChecks().validateScope(stack).violations).toEqual([]);
+    const template = Template.fromStack(stack);
+    expect(policyFindings(template.toJSON())).toEqual([]);
+    for (const type of ['AWS::EC2::InternetGateway', 'AWS::EC2::NatGateway', 'AWS::EC2::VPCEndpoint']) {
+      template.resourceCountIs(type, 0);
+    }
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      FunctionName: 'agentmill-dev-sandbox-python',
+      PackageType: 'Image',
+      MemorySize: 2048,
+    });
+    const denied = Object.values(template.findResources('AWS::IAM::Policy'))
+      .flatMap(
+        (policy) => policy.Properties.PolicyDocument.Statement as { Effect: string; Condition?: object }[],
+      )
+      .filter((statement) => statement.Effect === 'Deny');
+    expect(JSON.stringify(denied)).toContain('lambda:SourceFunctionArn');
+    expect(app.node.children.length).toBeGreaterThan(5);
+  });
+
+  test('stands only where images are given, and only by digest', () => {
+    expect(buildFixture().stacks.sandbox).toBeUndefined();
+    expect(() => buildFixture({ context: { images: { sandbox: 'sandbox:latest' } } })).toThrow(/by digest/);
+  });
+});
