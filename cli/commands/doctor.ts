@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { catalogFindings } from '#local/platform.ts';
+import { modelsFileNames } from '#shared/models/registry.ts';
 import { describeFindings } from '#shared/task/check-catalog.ts';
 import { dataDirOf, runningOwner } from '../connect.ts';
 import type { CommandContext } from '../context.ts';
@@ -29,6 +30,7 @@ export async function doctor(context: CommandContext, options: { network?: boole
     dataDirectory(dataDir),
     await port(settings.port.value ?? 7777, dataDir),
     catalogCheck(),
+    await attempt('models', async () => (await modelsFileNames(process.env)).join(', ')),
     credentials(),
   ];
   if (options.network) checks.push(await network(settings.endpoint.value));

@@ -192,6 +192,13 @@ export async function loadRegistry(runtime: Source): Promise<Registry> {
   return registry;
 }
 
+/** The names in a models file (`AGENTMILL_MODELS`, else ours), overlays aside. @throws InvalidInput as loadRegistry. */
+export async function modelsFileNames(env: Source['env']): Promise<string[]> {
+  const path = env.AGENTMILL_MODELS ?? '';
+  const { models } = parseRegistry(path ? await readModelsFile(path) : defaults, [], path || 'models.json');
+  return [...models.keys()];
+}
+
 async function readModelsFile(path: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(path, 'utf8'));

@@ -12,6 +12,7 @@ export interface ModelRow {
   provider: ModelEntry['provider'];
   enabled: boolean;
   /** `<model>@<from>` of the price that holds now; null before the first. */
+  billing: ModelEntry['billing'];
   priceVersion: string | null;
   limits: ModelEntry['limits'];
   /** The features it is registered with. */
@@ -31,6 +32,7 @@ export async function listModels(runtime: Runtime): Promise<Report<{ models: Mod
       name: model.name,
       provider: model.provider,
       enabled: model.enabled,
+      billing: model.billing,
       priceVersion: priceVersionAt(model, runtime.clock.now()),
       limits: model.limits,
       features: Object.entries(model.features).flatMap(([name, has]) => (has ? [name] : [])),
@@ -44,7 +46,7 @@ export async function listModels(runtime: Runtime): Promise<Report<{ models: Mod
       row.name,
       row.provider,
       row.enabled ? 'yes' : 'no',
-      row.priceVersion ?? 'none yet',
+      row.billing === 'free' ? 'free' : (row.priceVersion ?? 'none yet'),
       `${row.limits.rpm}/${row.limits.tpm}/${row.limits.concurrency}`,
       row.features.join(' ') || '-',
       row.breaker,

@@ -99,6 +99,7 @@ describe('models list', () => {
       name: 'stub',
       provider: 'openai',
       enabled: true,
+      billing: 'token',
       priceVersion: 'stub@2020-01-01',
       limits: { rpm: 100000, tpm: 100000000, concurrency: 4 },
       features: ['tools'],
