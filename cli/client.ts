@@ -27,6 +27,12 @@ export interface Target {
   authorise: Authorise;
 }
 
+interface RequestOptions {
+  query?: Record<string, string | undefined>;
+  body?: unknown;
+  headers?: Record<string, string>;
+}
+
 /** The HTTP API of infra-api-cli section 7, as the commands use it; the same for the embedded platform and AWS. */
 export class ApiClient {
   #target: Target;
@@ -42,15 +48,7 @@ export class ApiClient {
     return this.#target.url.replace(/\/$/, '');
   }
 
-  async request<T>(
-    method: string,
-    path: string,
-    options: {
-      query?: Record<string, string | undefined>;
-      body?: unknown;
-      headers?: Record<string, string>;
-    } = {},
-  ): Promise<T> {
+  async request<T>(method: string, path: string, options: RequestOptions = {}): Promise<T> {
     // A platform that is closing may still be found once or twice.
     for (let again = 5; ; again -= 1) {
       try {
@@ -66,15 +64,7 @@ export class ApiClient {
     }
   }
 
-  async #request<T>(
-    method: string,
-    path: string,
-    options: {
-      query?: Record<string, string | undefined>;
-      body?: unknown;
-      headers?: Record<string, string>;
-    },
-  ): Promise<T> {
+  async #request<T>(method: string, path: string, options: RequestOptions): Promise<T> {
     const url = new URL(this.baseUrl + path);
     for (const [name, value] of Object.entries(options.query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, value);

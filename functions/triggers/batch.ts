@@ -1,8 +1,8 @@
 import middy, { type MiddlewareObj } from '@middy/core';
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import type { Logger } from '#shared/task/context.ts';
-import { createLogger, createMetrics } from '#shared/task/logger.ts';
 import { currentRuntime, type Runtime } from '#shared/task/runtime.ts';
+import { triggerLog } from './trigger-log.ts';
 
 /** Queue batches whose messages succeed and fail one by one (middy 7 has no middleware for it). */
 
@@ -32,16 +32,7 @@ export const batchItemFailures = (): Middleware => ({
 export function batchTask(task: string, handle: MessageHandler): BatchHandler {
   const run = async (event: SQSEvent): Promise<Settled> => {
     const runtime = await currentRuntime();
-    const { clock, env, kind } = runtime;
-    const metrics = createMetrics();
-    const stage = env.AGENTMILL_STAGE ?? kind;
-    const log = createLogger({
-      clock,
-      write: (line) => runtime.writeLog(line),
-      metrics,
-      level: env.AGENTMILL_LOG_LEVEL,
-      bound: { stage, task },
-    });
+    const { log, writeMetrics } = triggerLog(runtime, task);
     const results = await Promise.allSettled(
       event.Records.map((record) =>
         handle(record, { runtime, log: log.with({ messageId: record.messageId }) }),
@@ -52,8 +43,7 @@ export function batchTask(task: string, handle: MessageHandler): BatchHandler {
       const { messageId } = event.Records[index]!;
       log.error('A message failed; it is delivered again.', { messageId, error: result.reason as unknown });
     });
-    const line = metrics.take(clock.now(), { stage, workflow: 'entry', task }, {});
-    if (line !== undefined) runtime.writeLog(line);
+    writeMetrics();
     return results;
   };
   const handler = middy<SQSEvent, Settled | SQSBatchResponse, Error>({ timeoutEarlyInMillis: 0 })

@@ -5,8 +5,8 @@ import { isError } from '#shared/task/errors.ts';
 import { jobControl, type JobControl } from '#shared/task/job-control.ts';
 import type { StoredJob } from '#shared/task/job-store.ts';
 import { isTerminal } from '#shared/task/jobs.ts';
-import { createLogger, createMetrics } from '#shared/task/logger.ts';
 import { currentRuntime, type Runtime } from '#shared/task/runtime.ts';
+import { triggerLog } from './trigger-log.ts';
 
 /** Brings jobs in line with their executions where an event was lost (infra-api-cli section 8). */
 
@@ -33,16 +33,7 @@ type Repair = 'started' | 'closed' | 'stopped' | 'forgotten';
 export function createSweeper(catalog: readonly WorkflowEntry[]): (event?: unknown) => Promise<SweepResult> {
   return async () => {
     const runtime = await currentRuntime();
-    const { clock, env, kind } = runtime;
-    const metrics = createMetrics();
-    const stage = env.AGENTMILL_STAGE ?? kind;
-    const log = createLogger({
-      clock,
-      write: (line) => runtime.writeLog(line),
-      metrics,
-      level: env.AGENTMILL_LOG_LEVEL,
-      bound: { stage, task: 'sweep' },
-    });
+    const { log, metrics, writeMetrics } = triggerLog(runtime, 'sweep');
     const control = jobControl(runtime, catalog);
     const result: SweepResult = { active: 0, repaired: 0, failed: 0 };
     for (const { name } of catalog) {
@@ -61,8 +52,7 @@ export function createSweeper(catalog: readonly WorkflowEntry[]): (event?: unkno
       }
     }
     metrics.add('SweeperRepairs', result.repaired);
-    const line = metrics.take(clock.now(), { stage, workflow: 'entry', task: 'sweep' }, {});
-    if (line !== undefined) runtime.writeLog(line);
+    writeMetrics();
     return result;
   };
 }

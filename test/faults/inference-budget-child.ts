@@ -1,11 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { seededRng } from '#shared/determinism/rng.ts';
-import { randomIds } from '#shared/determinism/ids.ts';
-import { systemClock } from '#shared/determinism/clock.ts';
-import { openEmbedded } from '#shared/storage/embedded/index.ts';
 import { isError } from '#shared/task/errors.ts';
-import type { Runtime } from '#shared/task/runtime.ts';
 import { reply, request, scripted, testDoor } from '#test/shared/models/support/door.ts';
+import { openFastWorld } from '#test/support/fast-world.ts';
 
 /** One of several processes that spend one job's budget. Says how its callers fared, and what its model charged. */
 export interface SpendOrder {
@@ -24,22 +21,7 @@ export interface Spent {
 }
 
 const order = JSON.parse(process.argv[2]!) as SpendOrder;
-const embedded = openEmbedded({ dataDir: order.dataDir });
-const runtime: Runtime = {
-  kind: 'embedded',
-  artifacts: embedded.artifacts(),
-  bucket: (name) => embedded.artifacts(name),
-  records: embedded.records,
-  queue: (name) => embedded.queue(name),
-  workflows: undefined as never,
-  clock: {
-    now: () => order.epoch + (Date.now() - order.epoch) * order.speed,
-    sleep: (ms, signal) => systemClock.sleep(ms / order.speed, signal),
-  },
-  ids: randomIds,
-  env: {},
-  writeLog: () => undefined,
-};
+const { embedded, runtime } = openFastWorld(order);
 
 const rng = seededRng('spend', order.process);
 const spent: Spent = { done: 0, exhausted: 0, other: [], charged: 0 };

@@ -1,14 +1,11 @@
-import { systemClock } from '#shared/determinism/clock.ts';
-import { randomIds } from '#shared/determinism/ids.ts';
 import { seededRng } from '#shared/determinism/rng.ts';
 import { runBatch } from '#shared/models/batch/run.ts';
 import { doorOf } from '#shared/models/door/doors.ts';
 import { closeDoor } from '#shared/models/door.ts';
 import { closeProviders } from '#shared/models/providers/index.ts';
 import { parseRegistry } from '#shared/models/registry.ts';
-import { openEmbedded } from '#shared/storage/embedded/index.ts';
 import type { ArtifactRef } from '#shared/storage/ports.ts';
-import type { Runtime } from '#shared/task/runtime.ts';
+import { openFastWorld } from '#test/support/fast-world.ts';
 
 /** Runs a batch against an OpenAI-compatible server, and can be killed at any time. */
 export interface Order {
@@ -27,22 +24,7 @@ export interface Order {
 }
 const order = JSON.parse(process.argv[2]!) as Order;
 
-const embedded = openEmbedded({ dataDir: order.dataDir });
-const runtime: Runtime = {
-  kind: 'embedded',
-  artifacts: embedded.artifacts(),
-  bucket: (name) => embedded.artifacts(name),
-  records: embedded.records,
-  queue: (name) => embedded.queue(name),
-  workflows: undefined as never,
-  clock: {
-    now: () => order.epoch + (Date.now() - order.epoch) * order.speed,
-    sleep: (ms, signal) => systemClock.sleep(ms / order.speed, signal),
-  },
-  ids: randomIds,
-  env: {},
-  writeLog: () => undefined,
-};
+const { embedded, runtime } = openFastWorld(order);
 
 const output = await runBatch(
   doorOf(runtime),

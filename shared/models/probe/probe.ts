@@ -1,10 +1,10 @@
 import type { Runtime } from '#shared/task/runtime.ts';
-import { loadRegistry } from '../registry.ts';
 import { requestFor } from '../role.ts';
 import { askerOf, fitting } from './ask.ts';
 import { degeneracyOf } from './degenerate.ts';
-import { isUnreachable, notProbed, unknownModel, type Report } from './report.ts';
+import { isUnreachable, type Report } from './report.ts';
 import { countRole, sumRole } from './roles.ts';
+import { singleModel } from './single-model.ts';
 
 /** What one canary call of each kind showed. */
 export interface ProbeData {
@@ -31,16 +31,9 @@ export async function probeModel(
   runtime: Runtime,
   name: string,
 ): Promise<Report<ProbeData | { model: string; error: string }>> {
-  const { models } = await loadRegistry(runtime);
-  const model = models.get(name);
-  if (!model) return unknownModel(name, models.keys());
-  if (!model.enabled) return notProbed(name, `The model ${name} is disabled.`);
-  if (model.provider === 'sagemaker-async') {
-    return notProbed(
-      name,
-      `The model ${name} is asynchronous: it answers batches only and cannot be probed.`,
-    );
-  }
+  const found = await singleModel(runtime, name, 'probed');
+  if ('refusal' in found) return found.refusal;
+  const { model } = found;
   const asker = await askerOf(runtime, model);
   try {
     const sum = await asker.ask({

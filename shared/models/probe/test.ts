@@ -1,11 +1,11 @@
 import type { Runtime } from '#shared/task/runtime.ts';
 import { CODEC_SUPPORT } from '../codecs/support.ts';
-import { loadRegistry } from '../registry.ts';
 import { requestFor } from '../role.ts';
 import type { InferRequest, ModelEntry } from '../types.ts';
 import { askerOf, fitting, type Asked, type Asker } from './ask.ts';
-import { isUnreachable, notProbed, table, unknownModel, type Report } from './report.ts';
+import { isUnreachable, table, type Report } from './report.ts';
 import { countRole, sumRole } from './roles.ts';
+import { singleModel } from './single-model.ts';
 
 export type CaseName = 'text' | 'schema' | 'tool' | 'stream' | 'truncation' | 'error';
 
@@ -34,16 +34,9 @@ export async function testModel(
   runtime: Runtime,
   name: string,
 ): Promise<Report<TestData | { model: string; error: string }>> {
-  const { models } = await loadRegistry(runtime);
-  const model = models.get(name);
-  if (!model) return unknownModel(name, models.keys());
-  if (!model.enabled) return notProbed(name, `The model ${name} is disabled.`);
-  if (model.provider === 'sagemaker-async') {
-    return notProbed(
-      name,
-      `The model ${name} is asynchronous: it answers batches only and cannot be tested.`,
-    );
-  }
+  const found = await singleModel(runtime, name, 'tested');
+  if ('refusal' in found) return found.refusal;
+  const { model } = found;
   const asker = await askerOf(runtime, model);
   const data: TestData = {
     model: name,

@@ -1,1 +1,0 @@
-export { catalogFindings } from '#functions/catalog-check.ts';

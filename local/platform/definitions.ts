@@ -1,1 +1,0 @@
-export { definitionOf, definitionText } from '#functions/definitions.ts';
