@@ -17,7 +17,10 @@ export interface AsyncStore {
 
 export interface AsyncRequest {
   endpoint: string;
-  inputLocation: string;
+  /** Where the input is, unless it came inline. */
+  inputLocation: string | undefined;
+  /** The request's own body: the inline input, empty beside an input location. */
+  body: Uint8Array;
   inferenceId: string | undefined;
   contentType: string;
   /** `X-Amzn-SageMaker-S3OutputPathExtension` and `-Filename`. */
@@ -34,19 +37,42 @@ export interface AcceptedInvocation {
 }
 
 const LOCATION = /^s3:\/\/([^/]+)\/(.+)$/;
+/** SageMaker's limit of an inline input. */
+const MAX_INLINE_BYTES = 128_000;
+
+/** What reads the input. @throws ProtocolError ValidationError for neither or both, a malformed location, a large body. */
+function inputOf(
+  { inputLocation, body }: AsyncRequest,
+  bucket: AsyncStore['bucket'],
+): () => Promise<Uint8Array> {
+  if (inputLocation === undefined) {
+    if (body.length === 0) throw validationError('Give InputLocation or a body.');
+    if (body.length > MAX_INLINE_BYTES)
+      throw validationError(`The body has ${body.length} bytes, the limit is ${MAX_INLINE_BYTES}.`);
+    return async () => body;
+  }
+  if (body.length > 0) throw validationError('Give InputLocation or a body, not both.');
+  const [, name, key] = LOCATION.exec(inputLocation) ?? [];
+  if (!name || !key) throw validationError('InputLocation must be s3://bucket/key.');
+  return async () => {
+    const input = await bucket(name).get(key);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of input.body) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  };
+}
 
 /**
- * Accepts an asynchronous invocation and runs it in the background: input from artifacts, output or failure to
- * artifacts, then a completion message.
- * @throws ProtocolError ValidationError for a malformed location.
+ * Accepts an asynchronous invocation and runs it in the background: input from artifacts or inline, output or failure
+ * to artifacts, then a completion message.
+ * @throws ProtocolError ValidationError where the input is not one location or one body.
  */
 export function acceptAsync(
   request: AsyncRequest,
   store: AsyncStore,
   invoke: (body: Uint8Array) => Promise<{ body: Uint8Array; contentType: string }>,
 ): AcceptedInvocation {
-  const [, inputBucket, inputKey] = LOCATION.exec(request.inputLocation) ?? [];
-  if (!inputBucket || !inputKey) throw validationError('InputLocation must be s3://bucket/key.');
+  const input = inputOf(request, (name) => store.bucket(name));
   const inferenceId = request.inferenceId ?? store.ids.uuid();
   const name = [request.pathExtension, request.filename ?? `${store.ids.uuid()}.out`]
     .filter(Boolean)
@@ -60,10 +86,7 @@ export function acceptAsync(
     const outputs = store.bucket(store.outputBucket);
     let outcome: Record<string, unknown>;
     try {
-      const input = await store.bucket(inputBucket).get(inputKey);
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of input.body) chunks.push(chunk);
-      const { body, contentType } = await invoke(Buffer.concat(chunks));
+      const { body, contentType } = await invoke(await input());
       await outputs.put(outputKey, body, { contentType });
       outcome = {
         invocationStatus: 'Completed',
@@ -88,7 +111,7 @@ export function acceptAsync(
       ...outcome,
       requestParameters: {
         endpointName: request.endpoint,
-        inputLocation: request.inputLocation,
+        ...(request.inputLocation === undefined ? {} : { inputLocation: request.inputLocation }),
         contentType: request.contentType,
       },
       inferenceId,

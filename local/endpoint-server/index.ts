@@ -132,7 +132,8 @@ export async function startEndpointServer(options: EndpointServerOptions): Promi
     const invocation = acceptAsync(
       {
         endpoint: call.endpoint,
-        inputLocation: header('inputlocation') ?? '',
+        inputLocation: header('inputlocation'),
+        body: call.body,
         inferenceId: header('inference-id'),
         contentType: header('content-type') ?? 'application/json',
         pathExtension: header('s3outputpathextension'),

@@ -90,7 +90,7 @@ afterEach(async () => {
 });
 
 const inside = <T>(body: () => Promise<T>): Promise<T> => withRuntime(world.runtime, body);
-const start = () =>
+const start = (more: { prefix?: string; cacheScope?: 'job' } = {}) =>
   inside(() =>
     infer(
       {
@@ -101,6 +101,7 @@ const start = () =>
         prefix: PREFIX,
         mode: 'token',
         taskToken: 'T',
+        ...more,
       },
       {},
     ),
@@ -190,6 +191,44 @@ describe('asynchronous endpoints', () => {
     });
     expect(cached?.attributes.entry).toMatchObject({ answer: { text: 'late' } });
     expect(sent).toHaveLength(1);
+  });
+});
+
+describe('answers that are known already', () => {
+  const finish = async (): Promise<void> => {
+    for (const [line, text] of ['A', 'B'].entries()) {
+      await answer(idOf(line), text);
+      await deliver({ inferenceId: idOf(line), invocationStatus: 'Completed' });
+    }
+  };
+
+  it('are no submissions: a free row each in the ledger, however often the batch is started', async () => {
+    await start();
+    await finish();
+    submitted.length = 0;
+    const again = `jobs/${JOB}/work/1`;
+    await start({ prefix: again });
+    await start({ prefix: again });
+    expect(submitted).toEqual([]);
+    expect(sent.at(-1)).toMatchObject({ done: true, costMicros: 0, counts: { total: 2, ok: 2 } });
+    expect([...(await readTraces(world.runtime.artifacts, again)).values()]).toMatchObject([
+      { cached: true, savedMicros: 15 },
+      { cached: true, savedMicros: 15 },
+    ]);
+    expect(await reconcile(world.runtime, JOB)).toMatchObject({
+      calls: 2,
+      cacheHits: 2,
+      microUsd: 30,
+      savedMicros: 30,
+    });
+  });
+
+  it('stay with their job where the batch says so', async () => {
+    await start();
+    await finish();
+    submitted.length = 0;
+    await start({ prefix: `jobs/${JOB}/work/own`, cacheScope: 'job' });
+    expect(submitted).toHaveLength(2);
   });
 });
 

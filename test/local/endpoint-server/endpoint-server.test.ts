@@ -183,4 +183,40 @@ describe('endpoint server', () => {
       client.send(new InvokeEndpointAsyncCommand({ EndpointName: 'model', InputLocation: 'nowhere' })),
     ).rejects.toMatchObject({ name: 'ValidationError' });
   });
+
+  it('asynchronous calls take small inputs inline, never beside a location', async () => {
+    const { server, store } = await serve(greet);
+    // The header's name as the wire has it; the body beside it is what the SDK cannot send.
+    const post = (body: string, location?: string) =>
+      fetch(`${server.url}/endpoints/model/async-invocations`, {
+        method: 'POST',
+        body,
+        headers: {
+          'content-type': 'application/json',
+          'x-amzn-sagemaker-inference-id': 'inline-1',
+          ...(location ? { 'x-amzn-sagemaker-inputlocation': location } : {}),
+        },
+      });
+    const accepted = await post(JSON.stringify({ say: 'inline' }));
+    expect(accepted.status).toBe(202);
+    const [done] = await store.queue('results').receive({ waitSeconds: 5 });
+    const told = JSON.parse(done!.body) as { requestParameters: object };
+    expect(told).toMatchObject({ invocationStatus: 'Completed', inferenceId: 'inline-1' });
+    expect(told.requestParameters).not.toHaveProperty('inputLocation');
+    const location = accepted.headers.get('x-amzn-sagemaker-outputlocation')!;
+    const output = await store.artifacts().get(location.replace(`s3://${store.bucket}/`, ''));
+    let text = '';
+    for await (const chunk of output.body) text += textOf(chunk);
+    expect(JSON.parse(text)).toEqual({ endpoint: 'model', said: 'inline' });
+
+    for (const [body, where, problem] of [
+      ['', undefined, 'InputLocation or a body'],
+      ['{}', `s3://${store.bucket}/in.json`, 'not both'],
+      ['x'.repeat(128_001), undefined, '128000'],
+    ] as const) {
+      const refused = await post(body, where);
+      expect(refused.status).toBe(400);
+      expect(await refused.text()).toContain(problem);
+    }
+  });
 });

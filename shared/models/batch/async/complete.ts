@@ -233,7 +233,7 @@ async function finishCall(
   state: AsyncCall['state'] = 'DONE',
 ): Promise<void> {
   const batch = batchOf((await ctx.runtime.records.get(batchKey(call.batchId)))!);
-  await putLine(ctx.runtime, batch, call.line, result, false);
+  await putLine(ctx.runtime, batch, call.line, result);
   await moveTo(call, state, ctx);
   await finishLine(door, batch, call.line, ctx);
 }
@@ -284,13 +284,13 @@ async function endBatch(door: Door, item: RecordItem, ctx: InferContext): Promis
   const batch = batchOf(item);
   const counts: BatchCounts = { total: 0, ok: 0, rejected: 0, failed: 0, cached: 0 };
   const rejects: InferReject[] = [];
-  const lines: { id: string; cached: boolean }[] = [];
+  const lines: { id: string; cached: boolean; savedMicros?: number }[] = [];
   async function* results() {
-    for await (const { cached, result } of linesOf(runtime, batch.batchId)) {
+    for await (const { result, ...known } of linesOf(runtime, batch.batchId)) {
       counts.total++;
       counts[result.status]++;
-      if (cached) counts.cached++;
-      lines.push({ id: result.id, cached });
+      if (known.cached) counts.cached++;
+      lines.push({ id: result.id, ...known });
       if (result.status !== 'ok') rejects.push(rejectOf(result, batch.stage));
       yield result;
     }
@@ -301,7 +301,7 @@ async function endBatch(door: Door, item: RecordItem, ctx: InferContext): Promis
   await closeLease(runtime, registry, batch.jobId, batch.batchId);
   const rows = await rowsOfLease(runtime.records, batch.jobId, batch.batchId);
   const byRequest = tracesOfRows(rows);
-  const traces = lines.map(({ id, cached }) => ({ id, ...(byRequest.get(id) ?? NO_CALL), cached }));
+  const traces = lines.map((line) => ({ ...(byRequest.get(line.id) ?? NO_CALL), ...line }));
   await writeJsonl(runtime.artifacts, tracesKey(batch.prefix), traces, options);
   const output: BatchOutput = {
     results: written,

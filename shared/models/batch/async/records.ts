@@ -119,16 +119,18 @@ export async function requestOf(runtime: Runtime, call: AsyncCall): Promise<Infe
 export interface AsyncLine {
   line: number;
   cached: boolean;
+  /** What a cached answer saved. */
+  savedMicros?: number;
   result: InferResult | { artifact: string };
 }
 
-/** Stores a line's result once; false where it has one. */
+/** Stores a line's result. @param savedMicros what the cache saved, where the answer came from there. */
 export async function putLine(
   runtime: Runtime,
   batch: AsyncBatch,
   line: number,
   result: InferResult,
-  cached: boolean,
+  savedMicros?: number,
 ): Promise<void> {
   const text = JSON.stringify(result);
   let kept: AsyncLine['result'] = result;
@@ -139,7 +141,13 @@ export async function putLine(
       tags: { keep: 'work' },
     });
   }
-  const attributes = { line, cached, result: kept } as unknown as Record<string, Json>;
+  const cached = savedMicros !== undefined;
+  const attributes = {
+    line,
+    cached,
+    ...(cached ? { savedMicros } : {}),
+    result: kept,
+  } as unknown as Record<string, Json>;
   await runtime.records.put({ pk: batchKey(batch.batchId).pk, sk: lineSk(line), attributes });
 }
 
@@ -151,7 +159,7 @@ export async function hasLine(runtime: Runtime, batchId: string, line: number): 
 export async function* linesOf(
   runtime: Runtime,
   batchId: string,
-): AsyncGenerator<{ cached: boolean; result: InferResult }> {
+): AsyncGenerator<Pick<AsyncLine, 'cached' | 'savedMicros'> & { result: InferResult }> {
   let cursor: string | undefined;
   do {
     const page = await runtime.records.query({
@@ -161,9 +169,10 @@ export async function* linesOf(
       ...(cursor ? { cursor } : {}),
     });
     for (const item of page.items) {
-      const { cached, result } = item.attributes as unknown as AsyncLine;
+      const { cached, savedMicros, result } = item.attributes as unknown as AsyncLine;
       yield {
         cached,
+        ...(savedMicros === undefined ? {} : { savedMicros }),
         result:
           'artifact' in result
             ? ((await readJson(runtime.artifacts, result.artifact)) as InferResult)

@@ -121,7 +121,7 @@ export async function submitBatch(
         { workflow: ctx.workflow, model: hit.answer.model, provider: hit.answer.provider },
         'CacheHits',
       );
-      await putLine(runtime, batch, line, okResult(request, key, hit.answer), true);
+      await putLine(runtime, batch, line, okResult(request, key, hit.answer), hit.costMicros);
       await finishLine(door, batch, line, ctx);
     } else
       await submitCall(door, batch, model, { line, ordinal: 0, request, sent: request, reask: false }, ctx);

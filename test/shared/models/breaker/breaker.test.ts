@@ -2,7 +2,18 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { EarlyStop } from '#shared/models/batch/early-stop.ts';
 import { Breaker } from '#shared/models/breaker/breaker.ts';
 import { AttemptWindow } from '#shared/models/breaker/window.ts';
+import { openBudget } from '#shared/models/budget.ts';
+import { ProviderError } from '#shared/models/types.ts';
 import { embeddedRuntime, manualClock, type TestRuntime } from '#test/support/runtime.ts';
+import { reply, request, scripted, testDoor } from '../support/door.ts';
+
+const JOB = 'test-workflow.aaaaaaaaaaaaaaaaaaaaaaaaaa';
+
+/** Lets what is due run, then passes a second. */
+async function tick(clock: ReturnType<typeof manualClock>): Promise<void> {
+  for (let n = 0; n < 5; n++) await new Promise((resolve) => setImmediate(resolve));
+  clock.advance(1000);
+}
 
 let world: TestRuntime | undefined;
 afterEach(async () => {
@@ -46,6 +57,34 @@ describe('early stop and breaker', () => {
     expect(await there.closed()).toBe(true);
     clock.advance(1000);
     expect(await here.enter()).toEqual({ admitted: true, probe: false });
+  });
+
+  it('shows in the metrics as the peak since the last flush', async () => {
+    const lines: string[] = [];
+    const clock = manualClock();
+    world = await embeddedRuntime({ clock });
+    const runtime = { ...world.runtime, writeLog: (line: string) => void lines.push(line) };
+    await openBudget(runtime, JOB, { microUsd: 1_000_000 });
+    const provider = scripted((_, attempt) => {
+      if (attempt > 10) return reply('well again');
+      throw new ProviderError('UNAVAILABLE', 'down', { billed: 'no', httpStatus: 503 });
+    });
+    const { door, infer } = testDoor(runtime, { provider, jobId: JOB });
+    const open = (): unknown => {
+      lines.length = 0;
+      door.metrics.flush(runtime);
+      return lines.map((line) => (JSON.parse(line) as { BreakerOpen?: number }).BreakerOpen);
+    };
+    const asking = infer(request('never'));
+    for (let n = 0; n < 60 && provider.calls.length < 3; n++) await tick(clock);
+    expect((await asking).result.error?.code).toBe('UNAVAILABLE');
+    expect(open()).toEqual([0]);
+    const more = ['a', 'b', 'c', 'd'].map((id) => infer(request(id)));
+    for (let n = 0; n < 400 && provider.calls.length < 14; n++) await tick(clock);
+    await Promise.all(more);
+    // It opened and has closed again since: an alarm that looks once a minute still sees it.
+    expect(open()).toEqual([1]);
+    await door.close();
   });
 
   it('opens after 120 s of nothing but throttling', () => {

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { GroupCommit } from '#shared/storage/group-commit.ts';
+import { storageUnavailable } from '#shared/task/errors.ts';
 import { openBudget } from '#shared/models/budget.ts';
 import { closeLease } from '#shared/models/budget/sweep.ts';
 import { reconcile, ledgerRows } from '#shared/models/ledger.ts';
@@ -98,5 +99,28 @@ describe('settling', () => {
     expect(outcomes.flatMap(({ status }, n) => (status === 'rejected' ? [n] : []))).toEqual([3]);
     expect(await records.get({ pk: 'p', sk: '59' })).toMatchObject({ attributes: { n: 59 }, version: 1 });
     expect(await records.get({ pk: 'p', sk: '3' })).toMatchObject({ attributes: { n: 'there' } });
+  });
+
+  it('follows its answer in order where a store has no commits of several', async () => {
+    const records = memoryRecords();
+    const commits = new GroupCommit(records);
+    const inOrder = (...names: string[]) =>
+      commits.putInOrder(
+        names.map((sk) => ({ item: { pk: 'p', sk, attributes: {} }, options: { ifAbsent: true } })),
+      );
+    await inOrder('answer');
+    // Somebody else's answer stands; the row is settled all the same.
+    const [answer, row] = await inOrder('answer', 'row');
+    expect(answer).toMatchObject({ status: 'rejected', reason: { name: 'Conflict' } });
+    expect(row).toMatchObject({ status: 'fulfilled' });
+
+    const put = records.put.bind(records);
+    records.put = async (item, options) => {
+      if (item.sk === 'lost answer') throw storageUnavailable('gone');
+      return put(item, options);
+    };
+    const outcomes = await inOrder('lost answer', 'late row');
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(await records.get({ pk: 'p', sk: 'late row' })).toBeUndefined();
   });
 });
