@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseRegistry } from '#shared/models/registry.ts';
 import { checkCatalog, type Finding } from '#shared/task/check-catalog.ts';
 import models from '../models.json' with { type: 'json' };
+import packageJson from '../package.json' with { type: 'json' };
 import { catalog } from './catalog.ts';
 import { definitionText } from './definitions.ts';
 
@@ -24,5 +25,6 @@ export function catalogFindings(): Finding[] {
   );
   return checkCatalog(catalog, definitions, [...registry.models.keys(), ...registry.routes.keys()], {
     entryExists: (module) => existsSync(join(import.meta.dirname, module)),
+    dependencies: new Set(Object.keys(packageJson.dependencies)),
   });
 }

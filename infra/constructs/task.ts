@@ -9,6 +9,7 @@ import {
 } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import type { Bundle } from '#functions/bundling.ts';
 import { bundledCode } from '../bundling.ts';
 import type { Context } from '../context.ts';
 import { alwaysStatements, type StatementSpec } from '../iam.ts';
@@ -16,14 +17,12 @@ import { functionName, logGroupName } from '../names.ts';
 import { acknowledge, addStatement } from '../nag.ts';
 import type { StageSettings } from '../stages.ts';
 
-export interface TaskProps {
+export interface TaskProps extends Bundle {
   context: Context;
   settings: StageSettings;
   /** Workflow folder, or the name of the service that owns the function. */
   workflow: string;
   task: string;
-  /** Module below functions/ that exports `handler`. */
-  entry: string;
   memoryMb: number;
   timeoutSeconds: number;
   ephemeralMb?: number;
@@ -67,7 +66,7 @@ export class Task extends Construct {
       runtime: Runtime.NODEJS_24_X,
       architecture: props.architecture === 'x86_64' ? Architecture.X86_64 : Architecture.ARM_64,
       handler: 'index.handler',
-      code: bundledCode(props.entry),
+      code: bundledCode(props),
       memorySize: props.memoryMb,
       timeout: Duration.seconds(props.timeoutSeconds),
       ephemeralStorageSize: Size.mebibytes(props.ephemeralMb ?? 512),

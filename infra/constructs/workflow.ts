@@ -20,7 +20,8 @@ import {
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { definitionFile, definitionText } from '#functions/definitions.ts';
-import { entryModule, type WorkflowEntry } from '#shared/task/catalog.ts';
+import { bundleOf } from '#functions/bundling.ts';
+import type { WorkflowEntry } from '#shared/task/catalog.ts';
 import { pascalCase, placeholdersOf } from '#shared/task/placeholders.ts';
 import type { Context } from '../context.ts';
 import { distributedMapLabels } from '../definitions.ts';
@@ -66,7 +67,7 @@ export class Workflow extends Construct {
           settings,
           workflow: entry.name,
           task,
-          entry: entryModule(entry.name, spec),
+          ...bundleOf(entry.name, spec),
           memoryMb: spec.memoryMb,
           timeoutSeconds: spec.timeoutSeconds,
           ...(spec.architecture ? { architecture: spec.architecture } : {}),

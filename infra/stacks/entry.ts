@@ -6,6 +6,7 @@ import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import { Topic, type ITopic } from 'aws-cdk-lib/aws-sns';
 import { Queue, type IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
+import { services } from '#functions/services.ts';
 import type { WorkflowEntry } from '#shared/task/catalog.ts';
 import { pascalCase } from '#shared/task/placeholders.ts';
 import { HttpApiFront, type FrontRoute } from '../constructs/http-api-front.ts';
@@ -49,7 +50,7 @@ export class EntryStack extends Stack {
     const api = new Task(this, 'Api', {
       ...common,
       task: 'api',
-      entry: 'api/handler.ts',
+      ...services.api,
       timeoutSeconds: 20,
     });
     this.front = new HttpApiFront(this, 'Front', {
@@ -62,7 +63,7 @@ export class EntryStack extends Stack {
     const start = new Task(this, 'Start', {
       ...common,
       task: 'start',
-      entry: 'triggers/start.ts',
+      ...services.start,
       timeoutSeconds: START_TIMEOUT.toSeconds(),
     });
     start.fn.addEventSource(
@@ -74,7 +75,7 @@ export class EntryStack extends Stack {
     const sweeper = new Task(this, 'Sweeper', {
       ...common,
       task: 'sweeper',
-      entry: 'triggers/sweep.ts',
+      ...services.sweeper,
       timeoutSeconds: 300,
     });
     new Rule(this, 'Every15Minutes', {

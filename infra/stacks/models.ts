@@ -7,6 +7,7 @@ import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { SqsSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Construct } from 'constructs';
+import { services } from '#functions/services.ts';
 import type { ModelEntry } from '#shared/models/types.ts';
 import { pascalCase } from '#shared/task/placeholders.ts';
 import { alarmAbove } from '../constructs/machine-alarms.ts';
@@ -75,13 +76,13 @@ export class ModelsStack extends Stack {
     const onResult = new Task(this, 'OnResult', {
       ...common,
       task: 'on-result',
-      entry: 'inference/on-result.ts',
+      ...services.onResult,
     });
     onResult.fn.addEventSource(
       new SqsEventSource(results.queue, { batchSize: 10, reportBatchItemFailures: true, maxConcurrency: 20 }),
     );
     results.queue.grantConsumeMessages(onResult.role);
-    const sweep = new Task(this, 'Sweep', { ...common, task: 'sweep', entry: 'inference/sweep.ts' });
+    const sweep = new Task(this, 'Sweep', { ...common, task: 'sweep', ...services.asyncSweep });
     new Rule(this, 'EveryMinute', {
       description: 'Finds asynchronous completions whose notification was lost',
       schedule: Schedule.rate(Duration.minutes(1)),

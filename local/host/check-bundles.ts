@@ -1,45 +1,52 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import type { Metafile } from 'esbuild';
-import { bundleOptions } from '#functions/bundling.ts';
-import { entryModule, type WorkflowEntry } from '#shared/task/catalog.ts';
+import { bundleId, bundleOf, bundleOptions, type Bundle } from '#functions/bundling.ts';
+import { copyPackages, FILE_PACKAGES, packageClosure } from '#functions/file-packages.ts';
+import { services } from '#functions/services.ts';
+import type { WorkflowEntry } from '#shared/task/catalog.ts';
 import { growthProblem, readRecord, writeRecord } from './bundle-record.ts';
-import { FUNCTIONS_ROOT } from './modules.ts';
 
 /** What one task's bundle is, and what is wrong with it. */
 export interface BundleReport {
+  /** The entry module, and what lies beside the bundle. */
   entry: string;
   /** Minified bytes loaded at a cold start: the entry and what it imports statically. */
   coldBytes: number;
   /** With the chunks that are loaded when they are needed. */
   totalBytes: number;
+  /** Packages copied beside the bundle as files; not bundled, so not within its limit. */
+  packageBytes: number;
   problems: string[];
 }
 
 /** Minified bytes of a cold start (infra-api-cli section 2). */
 export const MAX_COLD_BYTES = 2 * 1024 * 1024;
 
-/** Handlers beside the workflows' tasks. */
-const SERVICES = [
-  'api/handler.ts',
-  'triggers/start.ts',
-  'triggers/sweep.ts',
-  'inference/on-result.ts',
-  'inference/sweep.ts',
-];
+/** Unpacked bytes of a function with all that lies beside it, Lambda's own limit (250 MB). */
+export const MAX_PACKAGE_BYTES = 250 * 1024 * 1024;
 
-/** Every module that becomes a Lambda, below functions/. */
-export function bundleEntries(catalog: readonly Pick<WorkflowEntry, 'name' | 'tasks'>[]): string[] {
-  const tasks = catalog.flatMap((entry) =>
-    Object.values(entry.tasks).map((task) => entryModule(entry.name, task)),
+/** A bundle as it is checked. */
+export interface CheckedBundle extends Bundle {
+  /** Serves every workflow: it can load roles whose packages only their own workflow's copy has beside it. */
+  shared?: boolean;
+}
+
+/** Every distinct bundle that becomes a Lambda. */
+export function bundleEntries(catalog: readonly Pick<WorkflowEntry, 'name' | 'tasks'>[]): CheckedBundle[] {
+  const tasks = catalog.flatMap(({ name, tasks }) =>
+    Object.values(tasks).map((task): CheckedBundle => ({
+      ...bundleOf(name, task),
+      ...(task.platform === 'infer' ? { shared: true } : {}),
+    })),
   );
-  const services = SERVICES.filter((service) => existsSync(join(FUNCTIONS_ROOT, service)));
-  return [...new Set([...tasks, ...services])].sort();
+  const bundles: CheckedBundle[] = [...tasks, ...Object.values(services)];
+  const distinct = new Map(bundles.map((bundle) => [bundleId(bundle), bundle]));
+  return [...distinct].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, bundle]) => bundle);
 }
 
 /** Paths of outputs that load with `start`, following static imports. */
@@ -66,6 +73,17 @@ export function metafileProblems(metafile: Metafile): string[] {
   return [...new Set(problems)];
 }
 
+/** Packages that the bundle imports as files and that will not lie beside it. */
+export function missingPackages({ outputs }: Metafile, { packages = [], shared }: CheckedBundle): string[] {
+  const beside = new Set(packageClosure(packages).map((folder) => folder.replace(/^.*node_modules\//, '')));
+  const imported = Object.values(outputs)
+    .flatMap(({ imports }) => imports)
+    .filter(({ external, kind }) => external === true && !(shared && kind === 'dynamic-import'))
+    .map(({ path }) => FILE_PACKAGES.find((name) => path === name || path.startsWith(`${name}/`)))
+    .filter((name) => name !== undefined && !beside.has(name));
+  return [...new Set(imported)].map((name) => `imports ${name}: add it to \`packages\` of its catalog entry`);
+}
+
 /** Imports a bundle in a process of its own, as a Lambda's cold start does; undefined when it exports a handler. */
 async function loadProblem(path: string): Promise<string | undefined> {
   const script = `const m = await import(${JSON.stringify(pathToFileURL(path).href)});
@@ -82,37 +100,44 @@ async function loadProblem(path: string): Promise<string | undefined> {
 }
 
 /** Builds one entry as production does, and loads it. */
-export async function checkBundle(entry: string, outdir: string): Promise<BundleReport> {
+export async function checkBundle(bundle: CheckedBundle, outdir: string): Promise<BundleReport> {
+  const entry = bundleId(bundle);
+  const sizes = { coldBytes: 0, totalBytes: 0, packageBytes: 0 };
   const { build } = await import('esbuild');
   let metafile: Metafile;
   try {
-    ({ metafile } = (await build({ ...bundleOptions(entry, outdir), logLevel: 'silent' })) as {
+    ({ metafile } = (await build({ ...bundleOptions(bundle, outdir), logLevel: 'silent' })) as {
       metafile: Metafile;
     });
   } catch (error) {
-    return { entry, coldBytes: 0, totalBytes: 0, problems: [`does not build: ${(error as Error).message}`] };
+    return { entry, ...sizes, problems: [`does not build: ${(error as Error).message}`] };
   }
+  sizes.packageBytes = copyPackages(bundle.packages ?? [], outdir);
   const code = Object.entries(metafile.outputs).filter(([path]) => path.endsWith('.mjs'));
   const index = code.find(([path]) => path.endsWith('/index.mjs'))![0];
   const cold = staticClosure(metafile.outputs, index);
   const sum = (paths: typeof code): number => paths.reduce((bytes, [, output]) => bytes + output.bytes, 0);
-  const coldBytes = sum(code.filter(([path]) => cold.has(path)));
-  const problems = metafileProblems(metafile);
-  if (coldBytes > MAX_COLD_BYTES)
-    problems.push(`is ${coldBytes} bytes at a cold start, the limit is ${MAX_COLD_BYTES}`);
+  sizes.coldBytes = sum(code.filter(([path]) => cold.has(path)));
+  sizes.totalBytes = sum(code);
+  const problems = [...metafileProblems(metafile), ...missingPackages(metafile, bundle)];
+  if (sizes.coldBytes > MAX_COLD_BYTES)
+    problems.push(`is ${sizes.coldBytes} bytes at a cold start, the limit is ${MAX_COLD_BYTES}`);
+  const deployed = sizes.totalBytes + sizes.packageBytes;
+  if (deployed > MAX_PACKAGE_BYTES)
+    problems.push(`is ${deployed} bytes with its packages, Lambda takes ${MAX_PACKAGE_BYTES}`);
   const unloadable = await loadProblem(join(outdir, 'index.mjs'));
   if (unloadable !== undefined) problems.push(unloadable);
-  return { entry, coldBytes, totalBytes: sum(code), problems };
+  return { entry, ...sizes, problems };
 }
 
 /** Checks every bundle, two at a time. */
-export async function checkBundles(entries: readonly string[]): Promise<BundleReport[]> {
+export async function checkBundles(bundles: readonly CheckedBundle[]): Promise<BundleReport[]> {
   const root = await mkdtemp(join(tmpdir(), 'agentmill-bundles-'));
   const reports: BundleReport[] = [];
-  const left = entries.map((entry, n) => ({ entry, outdir: join(root, String(n)) }));
+  const left = bundles.map((bundle, n) => ({ bundle, outdir: join(root, String(n)) }));
   const worker = async (): Promise<void> => {
     for (let next = left.shift(); next; next = left.shift())
-      reports.push(await checkBundle(next.entry, next.outdir));
+      reports.push(await checkBundle(next.bundle, next.outdir));
   };
   try {
     await Promise.all([worker(), worker()]);
@@ -132,9 +157,11 @@ if (import.meta.main) {
     if (grown !== undefined) report.problems.push(grown);
   }
   const kib = (bytes: number): string => `${Math.round(bytes / 1024).toLocaleString('en')} KiB`.padStart(11);
-  process.stdout.write(`${'bundle'.padEnd(48)}${'cold start'.padStart(11)}${'in all'.padStart(11)}\n`);
-  for (const { entry, coldBytes, totalBytes, problems } of reports) {
-    process.stdout.write(`${entry.padEnd(48)}${kib(coldBytes)}${kib(totalBytes)}\n`);
+  process.stdout.write(
+    `${'bundle'.padEnd(48)}${'cold start'.padStart(11)}${'in all'.padStart(11)}${'packages'.padStart(11)}\n`,
+  );
+  for (const { entry, coldBytes, totalBytes, packageBytes, problems } of reports) {
+    process.stdout.write(`${entry.padEnd(48)}${kib(coldBytes)}${kib(totalBytes)}${kib(packageBytes)}\n`);
     for (const problem of problems) process.stderr.write(`${entry} ${problem}\n`);
   }
   if (reports.some(({ problems }) => problems.length > 0)) process.exitCode = 1;

@@ -13,7 +13,21 @@ export type Capability =
   | `workflows:start:${string}`
   | `secrets:${string}`;
 
-export interface TaskEntry {
+/** What lies beside a bundled module because it cannot be inside it. */
+export interface BundleExtras {
+  /**
+   * npm packages that read files of their own (WebAssembly, model weights): copied as they are, with what they depend on,
+   * into `node_modules/` beside the bundle. Each is a dependency in package.json and pure JavaScript or WebAssembly.
+   */
+  packages?: string[];
+  /**
+   * Modules below the repository's root that run in a child process or a worker thread: each is bundled as
+   * `<its base name>.mjs` beside the task's. `moduleBeside` (shared/task/beside.ts) finds it in both forms.
+   */
+  modules?: string[];
+}
+
+export interface TaskEntry extends BundleExtras {
   /** Module below functions/ that exports `handler`. Tasks without a leading workflow folder are relative to it. */
   entry: string;
   memoryMb: number;
@@ -85,12 +99,16 @@ export const platform = {
     capabilities: ['artifacts:read', 'artifacts:write', 'records'],
     platform: 'finish',
   },
-  /** The inference task; `models` are `models:<name>` capabilities, `models:default` for every catalogued model. */
-  infer: (models: `models:${string}`[]): TaskEntry => ({
+  /**
+   * The inference task; `models` are `models:<name>` capabilities, `models:default` for every catalogued model.
+   * @param extras what the builtin answers of this workflow's roles need beside the bundle.
+   */
+  infer: (models: `models:${string}`[], extras: BundleExtras = {}): TaskEntry => ({
+    ...extras,
     entry: 'inference/infer.ts',
     memoryMb: 1024,
     timeoutSeconds: 900,
     capabilities: ['artifacts:read', 'artifacts:write', 'records', ...models],
     platform: 'infer',
   }),
-} satisfies Record<string, TaskEntry | ((models: `models:${string}`[]) => TaskEntry)>;
+} satisfies Record<string, TaskEntry | ((models: `models:${string}`[], extras?: BundleExtras) => TaskEntry)>;

@@ -18,6 +18,7 @@ export interface Finding {
     | 'missing-definition'
     | 'malformed-definition'
     | 'missing-entry'
+    | 'missing-package'
     | 'task-limits'
     | 'unknown-capability'
     | 'unknown-model'
@@ -40,6 +41,8 @@ export interface Finding {
 export interface CheckOptions {
   /** Whether a task's module below functions/ exists; absent: not looked at. */
   entryExists?(module: string): boolean;
+  /** Names that package.json depends on at run time; absent: not looked at. */
+  dependencies?: ReadonlySet<string>;
   /** The longest stage name in use, for lengths of resource names. Default `prod`. */
   stage?: string;
 }
@@ -135,7 +138,7 @@ function checkTasks(
   entry: WorkflowEntry,
   all: readonly WorkflowEntry[],
   models: ReadonlySet<string>,
-  { entryExists }: CheckOptions,
+  { entryExists, dependencies }: CheckOptions,
 ): Finding[] {
   const report = reporter(entry);
   return Object.entries(entry.tasks).flatMap(([name, task]) => {
@@ -146,6 +149,27 @@ function checkTasks(
     if (entryExists && !entryExists(module)) {
       add(['entry'], 'missing-entry', `functions/${module} does not exist.`);
     }
+    task.packages?.forEach((packageName, index) => {
+      if (dependencies && !dependencies.has(packageName)) {
+        const message = `"${packageName}" is not among the dependencies of package.json: npm install --save-exact ${packageName}`;
+        add(['packages', index], 'missing-package', message);
+      }
+    });
+    const beside = new Set(['index', 'o200k_base']);
+    task.modules?.forEach((path, index) => {
+      const base = path.replace(/^.*\/|\.[^.]*$/g, '');
+      if (entryExists && !entryExists(`../${path}`)) {
+        add(
+          ['modules', index],
+          'missing-entry',
+          `${path} does not exist (paths are below the repository's root).`,
+        );
+      }
+      if (beside.has(base)) {
+        add(['modules', index], 'duplicate-name', `Beside the bundle there is already a ${base}.mjs.`);
+      }
+      beside.add(base);
+    });
     for (const [field, low, high] of LIMITS) {
       const value = task[field];
       if (value !== undefined && !(Number.isInteger(value) && value >= low && value <= high)) {

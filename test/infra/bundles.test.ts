@@ -7,6 +7,7 @@ import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bundleOptions } from '#functions/bundling.ts';
 import { catalog } from '#functions/catalog.ts';
+import { services } from '#functions/services.ts';
 import { gatewayEvent, iam, type Call } from '#test/support/api.ts';
 
 const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
@@ -37,8 +38,8 @@ describe('bundles under Node 24', () => {
   const tokens = join(dir, 'tokens');
   beforeAll(async () => {
     await Promise.all([
-      build(bundleOptions('api/handler.ts', api)),
-      build(bundleOptions('../shared/text/tokens.ts', tokens)),
+      build(bundleOptions(services.api, api)),
+      build(bundleOptions({ entry: '../shared/text/tokens.ts' }, tokens)),
     ]);
   }, 120_000);
   afterAll(() => rmSync(dir, { recursive: true, force: true }));

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { bundleId } from '#functions/bundling.ts';
 import { catalog } from '#functions/catalog.ts';
 import { bundleEntries, checkBundle, metafileProblems } from '#local/host/check-bundles.ts';
 import { temporaryDirectory } from '#test/contract/support.ts';
 
 describe('check:bundles', () => {
   it('lists every task of the catalog once, and the services', () => {
-    const entries = bundleEntries(catalog);
+    const entries = bundleEntries(catalog).map(bundleId);
     expect(new Set(entries).size).toBe(entries.length);
     expect(entries).toContain('triggers/begin.ts');
     expect(entries.some((entry) => entry.startsWith('dataset-synthesis/tasks/'))).toBe(true);
@@ -14,7 +15,7 @@ describe('check:bundles', () => {
 
   it('builds and loads a bundle as production does', async () => {
     const { path, remove } = await temporaryDirectory();
-    const report = await checkBundle('triggers/begin.ts', join(path, 'out'));
+    const report = await checkBundle({ entry: 'triggers/begin.ts' }, join(path, 'out'));
     await remove();
     expect(report.problems).toEqual([]);
     expect(report.coldBytes).toBeGreaterThan(10_000);
@@ -23,9 +24,9 @@ describe('check:bundles', () => {
 
   it('reports a module without a handler, one that does not build, and what must not be bundled', async () => {
     const { path, remove } = await temporaryDirectory();
-    const without = await checkBundle('bundling.ts', join(path, 'a'));
+    const without = await checkBundle({ entry: 'bundling.ts' }, join(path, 'a'));
     expect(without.problems).toEqual([expect.stringContaining('handler')]);
-    const absent = await checkBundle('triggers/no-such.ts', join(path, 'b'));
+    const absent = await checkBundle({ entry: 'triggers/no-such.ts' }, join(path, 'b'));
     expect(absent.problems[0]).toContain('does not build');
     await remove();
     const output = {

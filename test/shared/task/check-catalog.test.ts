@@ -232,6 +232,31 @@ describe('entries', () => {
     expect(found(findings)).toEqual([['missing-entry', '/tasks/count/entry']]);
   });
 
+  test('packages that are no dependency, and modules beside the bundle', () => {
+    const text = JSON.stringify(sound());
+    const count = {
+      ...entry.tasks.count!,
+      packages: ['known', 'forgotten'],
+      modules: ['shared/a/worker.ts', 'shared/b/worker.ts', 'shared/gone.ts', 'shared/index.ts'],
+    };
+    const findings = checkCatalog(
+      [{ ...entry, tasks: { ...entry.tasks, count } }],
+      { 'word-count.asl.json': text },
+      ['tiny'],
+      {
+        entryExists: (module) => module !== '../shared/gone.ts',
+        dependencies: new Set(['known']),
+      },
+    );
+    expect(found(findings)).toEqual([
+      ['missing-package', '/tasks/count/packages/1'],
+      ['duplicate-name', '/tasks/count/modules/1'],
+      ['missing-entry', '/tasks/count/modules/2'],
+      ['duplicate-name', '/tasks/count/modules/3'],
+    ]);
+    expect(findings[0]!.message).toContain('npm install --save-exact forgotten');
+  });
+
   test('capabilities, models and limits of tasks', () => {
     const count = {
       ...entry.tasks.count!,
