@@ -1,0 +1,34 @@
+import { readJson, readJsonl } from '#shared/storage/jsonl.ts';
+import type { ArtifactRef, Artifacts } from '#shared/storage/ports.ts';
+import { isError } from '#shared/task/errors.ts';
+
+/** The rows of a JSONL object of ours: what this workflow wrote is trusted to have its type. */
+export async function* rows<T>(artifacts: Artifacts, keyOrRef: string | ArtifactRef): AsyncGenerator<T> {
+  for await (const { value } of readJsonl(artifacts, keyOrRef)) yield value as T;
+}
+
+export async function allRows<T>(artifacts: Artifacts, keyOrRef: string | ArtifactRef): Promise<T[]> {
+  const all: T[] = [];
+  for await (const row of rows<T>(artifacts, keyOrRef)) all.push(row);
+  return all;
+}
+
+/** The same where there may be no object: then no rows. */
+export async function rowsIfAny<T>(artifacts: Artifacts, key: string): Promise<T[]> {
+  try {
+    return await allRows<T>(artifacts, key);
+  } catch (error) {
+    if (isError(error, 'NotFound')) return [];
+    throw error;
+  }
+}
+
+/** A JSON object of ours, undefined where there is none. */
+export async function jsonIfAny<T>(artifacts: Artifacts, key: string): Promise<T | undefined> {
+  try {
+    return (await readJson(artifacts, key)) as T;
+  } catch (error) {
+    if (isError(error, 'NotFound')) return undefined;
+    throw error;
+  }
+}
