@@ -1,8 +1,9 @@
+import { FENCE_RULE, fence } from '#shared/models/fence.ts';
 import type { Message } from '#shared/models/types.ts';
 import type { CheckInput } from '../records.ts';
 import { CHECK_EXAMPLES } from '../few-shots/check.ts';
 import { exampleBlock } from './examples.ts';
-import { FENCE_RULE, fence, replyRule } from './fence.ts';
+import { replyRule } from './reply.ts';
 
 const SYSTEM = `You check a question and its answer against a document. Use the document alone: what you know from
 elsewhere counts for nothing, even where the document is wrong.

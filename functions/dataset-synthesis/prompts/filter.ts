@@ -1,8 +1,9 @@
+import { FENCE_RULE, fence } from '#shared/models/fence.ts';
 import type { Message } from '#shared/models/types.ts';
 import type { FilterInput } from '../records.ts';
 import { FILTER_EXAMPLES } from '../few-shots/filter.ts';
 import { exampleBlock } from './examples.ts';
-import { FENCE_RULE, fence, replyRule } from './fence.ts';
+import { replyRule } from './reply.ts';
 
 const SYSTEM = `You decide whether a document is worth turning into a question with one short, checkable answer.
 

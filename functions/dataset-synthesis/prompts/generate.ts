@@ -1,7 +1,8 @@
+import { FENCE_RULE, fence } from '#shared/models/fence.ts';
 import type { Message } from '#shared/models/types.ts';
 import type { GenerateExample, GenerateInput } from '../records.ts';
 import { exampleBlock } from './examples.ts';
-import { FENCE_RULE, fence, replyRule } from './fence.ts';
+import { replyRule } from './reply.ts';
 
 const SYSTEM = `You write one question with one short answer, both taken wholly from a document, for a reader who will
 never see that document.

@@ -1,8 +1,9 @@
+import { FENCE_RULE, fence } from '#shared/models/fence.ts';
 import type { Message } from '#shared/models/types.ts';
 import type { IdentifyInput } from '../records.ts';
 import { IDENTIFY_EXAMPLES } from '../few-shots/identify.ts';
 import { exampleBlock } from './examples.ts';
-import { FENCE_RULE, fence, replyRule } from './fence.ts';
+import { replyRule } from './reply.ts';
 
 const SYSTEM = `You classify a document and name who would learn from it.
 

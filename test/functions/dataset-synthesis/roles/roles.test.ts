@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fence, markerOf } from '#functions/dataset-synthesis/prompts/fence.ts';
+import { fence, markerOf } from '#shared/models/fence.ts';
 import {
   checkRole,
   examplesFor,
