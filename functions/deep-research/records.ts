@@ -135,6 +135,8 @@ export interface Step {
   microUsd: number;
   /** `answer` and `final` end the run; `final` is the finalisation call, no step of the agent's own choosing. */
   outcome: 'call' | 'answer' | 'malformed' | 'final';
+  /** Of a finalisation: why it was asked for. */
+  endReason?: EndReason;
   /** People's notes the prompt held. */
   notes: number;
   resampled?: Resampled[];
