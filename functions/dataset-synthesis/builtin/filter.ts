@@ -1,4 +1,4 @@
-import { STOP_WORDS } from '../lexicon/index.ts';
+import { STOP_WORDS } from '#shared/text/stop-words.ts';
 import type { FilterInput, FilterOutput } from '../records.ts';
 import { factsOfDocument } from './facts.ts';
 import { pageOf } from './page.ts';

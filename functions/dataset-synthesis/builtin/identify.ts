@@ -1,7 +1,8 @@
 import type { Rng } from '#shared/determinism/rng.ts';
 import { stem, wordsOf } from '#shared/text/stem.ts';
 import { GENERATE_EXAMPLES } from '../few-shots/index.ts';
-import { CENTROID_TERMS, PERSONAS, STOP_WORDS } from '../lexicon/index.ts';
+import { STOP_WORDS } from '#shared/text/stop-words.ts';
+import { CENTROID_TERMS, PERSONAS } from '../lexicon/index.ts';
 import { DOMAINS, type Domain, type IdentifyInput, type IdentifyOutput } from '../records.ts';
 
 /** The builtin identify (specification section 6): nearest of ten centroids by TF-IDF cosine. */

@@ -1,7 +1,7 @@
 import { scanDates, type DateMention } from '#shared/text/dates.ts';
 import { stem, wordsOf } from '#shared/text/stem.ts';
 import { scanQuantities, type Quantity } from '#shared/text/units.ts';
-import { STOP_WORDS } from '../lexicon/stop-words.ts';
+import { STOP_WORDS } from '#shared/text/stop-words.ts';
 
 /** What gates and builtin algorithms look up in a text, computed once a text. */
 export interface TextFacts {
