@@ -1,0 +1,171 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/**
+ * Loads Pyodide as a bare JavaScript shell would, out of files that are read beforehand: it never sees Node, so its
+ * host file system, sockets, processes and packages are not wired at all (specification tool-library, section 7).
+ */
+
+/** What a booted interpreter is to the child: the few parts of Pyodide's interface it uses. */
+export interface Python {
+  runPython(code: string): unknown;
+  globals: { get(name: string): unknown };
+  pyimport(name: string): Record<string, unknown>;
+  makeMemorySnapshot(): Uint8Array;
+  setStdin(options: { stdin: () => null }): void;
+  setStdout(options: { write: (bytes: Uint8Array) => number }): void;
+  setStderr(options: { write: (bytes: Uint8Array) => number }): void;
+  FS: FileSystem;
+}
+
+/** The parts of Emscripten's file system that are used here. */
+export interface FileSystem {
+  writeFile(path: string, data: Uint8Array): void;
+  mkdirTree(path: string): void;
+}
+
+export interface BootOptions {
+  /** Folder of the `pyodide` package. */
+  pyodide: string;
+  /** A snapshot made by the same build, or nothing: a cold start. */
+  snapshot?: Uint8Array;
+  /** The interpreter will be asked for a snapshot. */
+  making?: boolean;
+  /** Pure-Python wheels, put into the interpreter's file system before it starts. */
+  wheels: { name: string; bytes: Uint8Array }[];
+}
+
+type Shell = Record<string, unknown>;
+
+const shell = globalThis as unknown as Shell;
+
+/** The little of WebAssembly's interface that is used here; Node's types leave it out. */
+interface Memory {
+  readonly buffer: ArrayBuffer;
+  grow(pages: number): number;
+}
+const wasm = shell['WebAssembly'] as {
+  Memory: { new (options: { initial: number }): Memory; prototype: Memory };
+  instantiate(
+    source: unknown,
+    imports?: object,
+  ): Promise<{ instance?: { exports: Record<string, unknown> } }>;
+};
+const PAGE = 65_536;
+/** What the loader needs as a global, and nothing may find afterwards. */
+const LOADER_GLOBALS = [
+  'read',
+  'readbuffer',
+  'load',
+  'fetch',
+  'WebSocket',
+  'EventSource',
+  'Worker',
+  'XMLHttpRequest',
+  'navigator',
+];
+
+/** An empty lock file: there are no packages to load. */
+const lockFile = (text: string): string =>
+  JSON.stringify({ info: (JSON.parse(text) as { info: unknown }).info, packages: {} });
+
+/**
+ * The interpreter's memory, in bytes, that it may have from now on. Emscripten reads a failed `grow` as being out of
+ * memory, which Python makes a MemoryError.
+ */
+export const memoryCap = { bytes: Number.MAX_SAFE_INTEGER };
+
+function capMemory(): void {
+  const { prototype } = wasm.Memory;
+  const { grow } = prototype;
+  Object.defineProperty(prototype, 'grow', {
+    value(this: Memory, pages: number) {
+      if (this.buffer.byteLength + pages * PAGE > memoryCap.bytes) throw new RangeError('memory limit');
+      return grow.call(this, pages);
+    },
+  });
+}
+
+/** Gives a new interpreter as much memory as the snapshot holds: Pyodide copies it in without looking. */
+function instantiateFor(snapshotBytes: number): () => void {
+  const original = wasm.instantiate;
+  wasm.instantiate = async (source, imports) => {
+    const made = await original(source, imports);
+    const memory = made.instance?.exports['memory'];
+    if (memory instanceof wasm.Memory && memory.buffer.byteLength < snapshotBytes) {
+      memory.grow(Math.ceil((snapshotBytes - memory.buffer.byteLength) / PAGE));
+    }
+    return made;
+  };
+  return () => {
+    wasm.instantiate = original;
+  };
+}
+
+/** Random bytes for `os.urandom`: what Emscripten's shell path asks of a shell command. It has to stay. */
+function randomShim(): void {
+  const random = crypto.getRandomValues.bind(crypto);
+  const system = (_command: string, args: string[]): string => {
+    const size = Number(/head -c(\d+) /.exec(args[1] ?? '')?.[1] ?? 0);
+    const bytes = Buffer.alloc(size);
+    for (let at = 0; at < size; at += PAGE) random(bytes.subarray(at, Math.min(size, at + PAGE)));
+    return bytes.toString('base64');
+  };
+  shell['os'] = Object.freeze({ system });
+}
+
+/** Boots an interpreter. Only the files of `pyodide` are read, and all of them before anything hides. */
+export async function boot(options: BootOptions): Promise<Python> {
+  const file = (name: string): Buffer => readFileSync(join(options.pyodide, name));
+  const files = new Map<string, Buffer>(
+    ['pyodide.asm.wasm', 'python_stdlib.zip'].map((name) => [`/${name}`, file(name)]),
+  );
+  const lock = lockFile(file('pyodide-lock.json').toString('utf8'));
+  const hidden = Reflect.getOwnPropertyDescriptor(shell, 'process')!;
+  Reflect.deleteProperty(shell, 'process');
+  const missing = (path: string): never => {
+    throw new Error(`no file ${path}`);
+  };
+  shell['read'] = missing;
+  shell['load'] = missing;
+  shell['readbuffer'] = (path: string): ArrayBuffer => {
+    const bytes = files.get(path) ?? missing(path);
+    return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+  };
+  randomShim();
+  capMemory();
+  const restored = instantiateFor(options.snapshot?.byteLength ?? 0);
+  try {
+    const loader = (await import(join(options.pyodide, 'pyodide.mjs'))) as {
+      loadPyodide(options: object): Promise<Python>;
+    };
+    const assembly = (await import(join(options.pyodide, 'pyodide.asm.mjs'))) as { default: unknown };
+    const silent = { write: (bytes: Uint8Array) => bytes.length };
+    const python = await loader.loadPyodide({
+      indexURL: '/',
+      packageBaseUrl: '/',
+      lockFileContents: lock,
+      jsglobals: Object.create(null),
+      createPyodideModule: assembly.default,
+      enableRunUntilComplete: false,
+      env: { HOME: '/home/python', PYTHONHASHSEED: '0' },
+      stdin: () => null,
+      stdout: () => undefined,
+      stderr: () => undefined,
+      fsInit: (fs: FileSystem) => {
+        fs.mkdirTree('/wheels');
+        for (const { name, bytes } of options.wheels) fs.writeFile(`/wheels/${name}`, bytes);
+      },
+      ...(options.making ? { _makeSnapshot: true } : {}),
+      ...(options.snapshot ? { _loadSnapshot: options.snapshot } : {}),
+    });
+    python.setStdin({ stdin: () => null });
+    python.setStdout(silent);
+    python.setStderr(silent);
+    return python;
+  } finally {
+    restored();
+    for (const name of LOADER_GLOBALS) Reflect.deleteProperty(shell, name);
+    void hidden;
+  }
+}

@@ -1,0 +1,146 @@
+import { readFileSync, readSync, writeSync } from 'node:fs';
+import { boot, memoryCap, type Python } from './boot.ts';
+import { runnerSource } from './preload.ts';
+
+/**
+ * The process that runs hostile Python. It reads requests from standard input and answers on standard output, both
+ * synchronously: between two requests nothing else can run, no timer, no promise, no message.
+ */
+
+/** The first line: how to start. */
+export interface ChildConfig {
+  /** Begins every answer. Python never sees it. */
+  nonce: string;
+  pyodide: string;
+  snapshot: string | null;
+  wheels: { name: string; path: string }[];
+  packages: string[];
+  /** `snapshot` answers with a snapshot and ends; `run` serves requests; `program` serves calls of our own program. */
+  mode: 'snapshot' | 'run' | 'program';
+  program?: string;
+}
+
+/** One request as it goes over the pipe. */
+export type ChildRequest =
+  | { code: string; setup: string | null; call: string | null; seed: number; memoryBytes: number }
+  | { name: string; args: string; memoryBytes: number };
+
+const out = writeSync;
+const input = readSync;
+const now = performance.now.bind(performance);
+const exit = process.exit.bind(process);
+const parse = JSON.parse;
+const stringify = JSON.stringify;
+
+/** Lines of standard input until it ends. */
+function* lines(): Generator<string> {
+  const chunk = Buffer.alloc(65_536);
+  const decoder = new TextDecoder();
+  let rest = '';
+  for (;;) {
+    const end = rest.indexOf('\n');
+    if (end >= 0) {
+      const line = rest.slice(0, end);
+      rest = rest.slice(end + 1);
+      yield line;
+      continue;
+    }
+    const size = input(0, chunk);
+    if (size === 0) return;
+    rest += decoder.decode(chunk.subarray(0, size), { stream: true });
+  }
+}
+
+function write(bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) at += out(1, bytes, at);
+}
+
+function answer(nonce: string, text: string): void {
+  write(Buffer.from(`${nonce}${text}\n`));
+}
+
+/** Boots from the snapshot, or cold: imports what tools import and defines the runner. */
+async function start(config: ChildConfig): Promise<Python> {
+  const wheels = config.wheels.map(({ name, path }) => ({ name, bytes: readFileSync(path) }));
+  const snapshot = config.snapshot === null ? undefined : readFileSync(config.snapshot).subarray(32);
+  const python = await boot({
+    pyodide: config.pyodide,
+    wheels,
+    making: config.mode === 'snapshot',
+    ...(snapshot ? { snapshot } : {}),
+  });
+  if (!snapshot) python.runPython(runnerSource(config.wheels, config.packages));
+  return python;
+}
+
+type Run = (code: string, setup: string | undefined, call: string | undefined, seed: number) => string;
+
+function serveRuns(config: ChildConfig, python: Python, requests: Iterable<string>): void {
+  const runner = python.pyimport('_agentmill_runner');
+  const run = runner['run'] as Run;
+  const check = runner['check'] as () => string | undefined;
+  answer(config.nonce, '{"ready":true}');
+  for (const line of requests) {
+    const request = parse(line) as Extract<ChildRequest, { code: string }>;
+    memoryCap.bytes = request.memoryBytes;
+    const began = now();
+    let text: string;
+    let fatal: string | undefined;
+    try {
+      text = run(request.code, request.setup ?? undefined, request.call ?? undefined, request.seed);
+    } catch (error) {
+      text = 'null';
+      fatal = String((error as Error)?.message ?? error);
+    }
+    const ms = Math.round((now() - began) * 1000) / 1000;
+    if (fatal !== undefined) {
+      // Python did not handle this: the interpreter is in no state to go on.
+      answer(config.nonce, `{"ms":${ms},"fatal":${stringify(fatal)}}`);
+      return;
+    }
+    const tampered = check();
+    const change = tampered === undefined ? '' : `,"tampered":${stringify(tampered)}`;
+    answer(config.nonce, `{"ms":${ms}${change},"answer":${text}}`);
+  }
+}
+
+/** Calls a function of our program with JSON arguments. */
+const CALLER = `
+def _agentmill_call(name, args):
+    import json
+    try:
+        return '{"ok":true,"value":' + json.dumps(globals()[name](*json.loads(args))) + "}"
+    except Exception as error:
+        return json.dumps({"ok": False, "message": type(error).__name__ + ": " + str(error)})
+`;
+
+function serveProgram(config: ChildConfig, python: Python, requests: Iterable<string>): void {
+  python.runPython(config.program ?? '');
+  python.runPython(CALLER);
+  const call = python.globals.get('_agentmill_call') as (name: string, args: string) => string;
+  answer(config.nonce, '{"ready":true}');
+  for (const line of requests) {
+    const request = parse(line) as Extract<ChildRequest, { name: string }>;
+    memoryCap.bytes = request.memoryBytes;
+    answer(config.nonce, call(request.name, request.args));
+  }
+}
+
+async function main(): Promise<void> {
+  const requests = lines();
+  const first = requests.next();
+  if (first.done) return;
+  const config = parse(first.value) as ChildConfig;
+  const python = await start(config);
+  if (config.mode === 'snapshot') write(python.makeMemorySnapshot());
+  else if (config.mode === 'program') serveProgram(config, python, requests);
+  else serveRuns(config, python, requests);
+}
+
+main().then(
+  () => exit(0),
+  (error: unknown) => {
+    out(2, String((error as Error)?.stack ?? error));
+    exit(1);
+  },
+);
