@@ -19,6 +19,8 @@ export interface InferContext {
   rng: Rng;
   /** `job` keeps this job's answers to itself; default: jobs share the cache. */
   cacheScope?: 'shared' | 'job';
+  /** A standing hold on the job's budget (budget/hold.ts) that was kept for this very call. */
+  hold?: string;
   /** The calls test a model and are no job's work: their ledger rows are of kind `probe`. */
   kind?: 'probe';
 }

@@ -296,7 +296,7 @@ function called(state: AgentState, draft: StepDraft, config: AgentConfig): Trans
   state.usage.toolCalls++;
   if (call.name === 'search_internet') state.usage.searches++;
   return {
-    state: { ...state, seen },
+    state: { ...state, seen, draft },
     effect: { type: 'CallTool', n: draft.n, attempt: draft.attempt, call: checked.call },
   };
 }
@@ -315,7 +315,7 @@ function repeated(state: AgentState, draft: StepDraft, earlier: number, config: 
   if (over || (entry && !entry.shortened))
     return commit(entered(after, draft, texts.duplicateAbove(earlier), config), draft);
   return {
-    state: after,
+    state: { ...after, draft },
     effect: { type: 'CallTool', n: draft.n, attempt: draft.attempt, call: draft.call!, recall: earlier },
   };
 }

@@ -41,6 +41,8 @@ export interface LeaseState {
   until: number;
   held: Amounts;
   folded: Amounts;
+  /** Kept for one call of the future (a research run's last one): it will not come free for anybody else. */
+  standing?: true;
 }
 
 export interface BudgetState {
@@ -91,6 +93,13 @@ export function budgetState(item: RecordItem | null | undefined): BudgetState {
 export function heldBy(state: BudgetState, except?: string): Amounts {
   let held = amounts();
   for (const [id, lease] of state.leases) if (id !== except) held = sumOf(held, lease.held);
+  return held;
+}
+
+/** What is kept for calls of the future. */
+export function standingBy(state: BudgetState): Amounts {
+  let held = amounts();
+  for (const lease of state.leases.values()) if (lease.standing) held = sumOf(held, lease.held);
   return held;
 }
 

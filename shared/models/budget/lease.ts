@@ -131,6 +131,25 @@ export class Lease {
     });
   }
 
+  /**
+   * Takes a reservation's need out of a standing hold, which ends: what it has too much returns to `remaining`, what it
+   * lacks is taken from there.
+   * @returns whether the hold was there and there was enough.
+   */
+  adopt(holdId: string, need: Amounts): Promise<boolean> {
+    return this.#serially(async () => {
+      const hold = (await this.refresh()).leases.get(holdId);
+      if (!hold || !this.usable) return false;
+      try {
+        await this.#write({ granted: need, from: { id: holdId, held: hold.held } });
+        return true;
+      } catch (error) {
+        if (isError(error, 'Conflict') && this.usable) return false;
+        throw error;
+      }
+    });
+  }
+
   /** Whether the lease should be renewed now. */
   due(): boolean {
     return this.#state === 'open' && this.#runtime.clock.now() - this.#renewed >= RENEW_MS;
@@ -185,11 +204,18 @@ export class Lease {
     return result;
   }
 
-  async #write(change: { granted?: Amounts; giveBack?: boolean; end?: boolean }): Promise<RecordItem> {
+  async #write(change: {
+    granted?: Amounts;
+    /** A standing hold that pays for what is granted. */
+    from?: { id: string; held: Amounts };
+    giveBack?: boolean;
+    end?: boolean;
+  }): Promise<RecordItem> {
     const { clock, records } = this.#runtime;
     const opening = this.#state === 'new';
     if (opening) this.#budget = budgetState(await records.get(budgetKey(this.jobId)));
     const granted = change.granted ?? amounts();
+    const paid = change.from?.held ?? amounts();
     const folding = this.#settled;
     const held = amounts();
     const remaining: Partial<Amounts> = {};
@@ -205,12 +231,14 @@ export class Lease {
       // Keeping what flies; a negative rest is an overspend, which `remaining` bears.
       const kept = change.giveBack || left < 0 ? Math.min(Math.max(left, 0), this.#flying[unit]) : left;
       held[unit] = kept + granted[unit];
-      remaining[unit] = left - kept - granted[unit];
+      remaining[unit] = left - kept - granted[unit] + paid[unit];
       during[unit] = kept + folding[unit];
-      if (granted[unit] > 0) {
-        conditions.push({ attribute: attribute('remaining', unit), op: '>=', value: granted[unit] });
+      if (granted[unit] > paid[unit]) {
+        const lacking = granted[unit] - paid[unit];
+        conditions.push({ attribute: attribute('remaining', unit), op: '>=', value: lacking });
       }
     }
+    if (change.from) conditions.push({ attribute: LEASE_PREFIX + change.from.id, exists: true });
     const state: LeaseState = {
       until: clock.now() + LEASE_MS,
       held,
@@ -227,6 +255,7 @@ export class Lease {
           ...(change.end
             ? { remove: [name, turn] }
             : { set: { [name]: state as unknown as Json, [turn]: this.#turn + 1 } }),
+          ...(change.from ? { remove: [LEASE_PREFIX + change.from.id] } : {}),
           add: { ...additions('remaining', remaining), ...additions('spent', folding) },
           ...(opening ? { g1: { pk: leaseListOf(this.jobId), sk: this.jobId } } : {}),
         },

@@ -2,7 +2,17 @@ import type { Runtime } from '#shared/task/runtime.ts';
 import { budgetExhausted } from '#shared/task/errors.ts';
 import { onAbort } from '../limits/on-abort.ts';
 import type { Registry } from '../types.ts';
-import { amounts, GRACE_MS, heldBy, UNITS, type Amounts, type BudgetState, type Unit } from './item.ts';
+import {
+  amounts,
+  GRACE_MS,
+  heldBy,
+  lessOf,
+  standingBy,
+  UNITS,
+  type Amounts,
+  type BudgetState,
+  type Unit,
+} from './item.ts';
 import { Lease } from './lease.ts';
 import { sweepLeases } from './sweep.ts';
 
@@ -16,6 +26,8 @@ export interface ReserveOptions {
   concurrency: number;
   registry: Registry;
   signal?: AbortSignal;
+  /** A standing hold that was kept for this very call. */
+  hold?: string;
 }
 
 /** A reservation inside a lease. */
@@ -95,7 +107,8 @@ export class Purse {
    */
   async reserve(need: Amounts, options: ReserveOptions): Promise<Reservation> {
     this.#used++;
-    if (this.#waiting.length === 0 && this.#lease.fits(need) && this.#open(this.#lease.budget)) {
+    const ready = this.#waiting.length === 0 && options.hold === undefined;
+    if (ready && this.#lease.fits(need) && this.#open(this.#lease.budget)) {
       this.#lease.take(need);
       return { lease: this.#lease, need };
     }
@@ -185,9 +198,22 @@ export class Purse {
   }
 
   /** One step for the first in the queue: a reservation, or nothing when it has to be looked at again. */
-  async #serve({ need, options }: Waiter): Promise<Reservation | undefined> {
+  async #serve(waiter: Waiter): Promise<Reservation | undefined> {
+    const { need, options } = waiter;
     if (!this.#lease.usable) this.#lease = new Lease(this.#runtime, this.#jobId);
     const lease = this.#lease;
+    if (options.hold !== undefined) {
+      const adopted = await lease.adopt(options.hold, need);
+      if (adopted) {
+        lease.take(need);
+        this.#beat();
+        return { lease, need };
+      }
+      // It is gone, or too small for what is left: as any other call.
+      const { hold: _hold, ...rest } = options;
+      waiter.options = rest;
+      return undefined;
+    }
     if (lease.fits(need)) {
       if (!this.#open(lease.budget)) {
         // It may have been raised since.
@@ -235,12 +261,14 @@ export class Purse {
       await lease.refresh();
       return;
     }
-    const others = heldBy(budget, lease.id);
+    // Standing holds wait for calls of their own.
+    const standing = standingBy(budget);
+    const others = lessOf(heldBy(budget, lease.id), standing);
     const here = lease.spentHere();
     for (const unit of UNITS) {
       const cap = budget.cap[unit];
       if (cap === undefined) continue;
-      const left = cap - budget.spent[unit] - here[unit];
+      const left = cap - budget.spent[unit] - here[unit] - standing[unit];
       if (left < need[unit])
         throw exhausted(this.#jobId, `${left} of ${cap} ${unit} are left, a call may need ${need[unit]}`);
       const reserved = others[unit] + lease.flying[unit];

@@ -108,7 +108,7 @@ export async function closeLease(
 export async function holdLease(
   runtime: Source,
   jobId: string,
-  lease: { id: string; more: Amounts; until: number },
+  lease: { id: string; more: Amounts; until: number; standing?: true },
 ): Promise<void> {
   for (;;) {
     const state = budgetState(await runtime.records.get(budgetKey(jobId)));
@@ -130,7 +130,12 @@ export async function holdLease(
       held[unit] = before.held[unit] + lease.more[unit];
       taken[unit] = -lease.more[unit];
     }
-    const next: LeaseState = { ...before, held, until: Math.max(before.until, lease.until) };
+    const next: LeaseState = {
+      ...before,
+      held,
+      until: Math.max(before.until, lease.until),
+      ...(lease.standing ? { standing: true } : {}),
+    };
     try {
       await runtime.records.update(
         budgetKey(jobId),

@@ -155,6 +155,7 @@ async function enter(door: Door, gate: Gate, task: AttemptTask): Promise<Entered
       concurrency: gate.concurrency.current,
       registry: ctx.registry,
       ...(signal ? { signal } : {}),
+      ...(ctx.hold === undefined ? {} : { hold: ctx.hold }),
     });
     checkTime(door, task);
     if (isInside(model)) return { reservation, need, price, bytes: 0, tokens: 0, probe: false };
