@@ -143,8 +143,10 @@ export class Names {
 
 /** What a step's value is called: the words after it, else the last content words before it. */
 export function stepWords(before: string, after: string): string[] {
+  // What is written large is a name, or the first word of a sentence: neither says what was worked out.
   const words = (text: string): string[] =>
     text
+      .replace(/\p{Lu}[\p{L}'’]*/gu, '#')
       .toLowerCase()
       .replace(/\d[\d.,]*/g, '#')
       .match(/[\p{L}][\p{L}'’]*|#/gu) ?? [];

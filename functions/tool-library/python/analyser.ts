@@ -1,7 +1,6 @@
-import type { Interpreter } from '#shared/sandbox/types.ts';
+import { openInterpreter, type Interpreter } from '#shared/sandbox/index.ts';
 import type { Json } from '#shared/storage/ports.ts';
 import type { AstNode, ParsedCode } from './ast.ts';
-import { openInProcess } from './in-process.ts';
 import { PROGRAM } from './program.ts';
 
 /** Texts to one call of the interpreter: bounds its memory and the size of a message. */
@@ -12,7 +11,7 @@ let opened: Promise<Interpreter> | undefined;
 /** One interpreter a process, opened when first needed; a failed opening is tried again. */
 function interpreter(): Promise<Interpreter> {
   if (!opened) {
-    opened = openInProcess(PROGRAM);
+    opened = openInterpreter(PROGRAM);
     opened.catch(() => (opened = undefined));
   }
   return opened;

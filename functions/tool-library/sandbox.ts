@@ -1,0 +1,36 @@
+import { openSandbox, type Sandbox, type SandboxRequest, type SandboxResult } from '#shared/sandbox/index.ts';
+import type { Runtime } from '#shared/task/runtime.ts';
+
+/** The sandbox of this process, opened when first needed: its children serve one unit each and end when idle. */
+const opened = new Map<string, Promise<Sandbox>>();
+
+export function sandboxOf(runtime: Runtime): Promise<Sandbox> {
+  const id = `${runtime.kind} ${runtime.env.AGENTMILL_SANDBOX_FUNCTION ?? ''}`;
+  let sandbox = opened.get(id);
+  if (!sandbox) {
+    opened.set(id, (sandbox = openSandbox(runtime)));
+    sandbox.catch(() => opened.delete(id));
+  }
+  return sandbox;
+}
+
+/** Ends the children, if any are open: for tests and hosts that close. */
+export async function closeSandboxes(): Promise<void> {
+  const all = [...opened.values()];
+  opened.clear();
+  await Promise.all(all.map(async (sandbox) => (await sandbox).close()));
+}
+
+/** Runs a batch and gives the results by request id. */
+export async function runAll(
+  runtime: Runtime,
+  requests: readonly SandboxRequest[],
+  unitId: string,
+  signal: AbortSignal,
+): Promise<Map<string, SandboxResult>> {
+  const results = new Map<string, SandboxResult>();
+  if (requests.length === 0) return results;
+  const sandbox = await sandboxOf(runtime);
+  for await (const result of sandbox.runBatch(requests, { unitId, signal })) results.set(result.id, result);
+  return results;
+}
