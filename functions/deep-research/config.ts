@@ -99,7 +99,8 @@ export async function resolveConfig(request: {
     Lmem: input.context.Lmem ?? Math.floor(0.75 * L),
     maxOutputTokens: input.context.maxOutputTokens,
   };
-  if (L < 8192) fault('/context/L', 'too_small', `The context of ${model} has ${L} tokens; at least 8192 are needed.`);
+  if (L < 8192)
+    fault('/context/L', 'too_small', `The context of ${model} has ${L} tokens; at least 8192 are needed.`);
   if (L > most) fault('/context/L', 'too_large', `The context of ${model} has ${most} tokens.`);
   const family =
     input.family === 'auto' ? (entry.features.tools && !inside ? 'native' : 'single_turn') : input.family;

@@ -99,7 +99,12 @@ export const ResearchInputSchema = z
     concurrency: int(1, 1000).default(20),
     /** The date the agent is told; default: when the job was made. */
     asOf: z.iso.date().optional(),
-    seed: z.number().int().min(0).max(2 ** 31 - 1).default(0),
+    seed: z
+      .number()
+      .int()
+      .min(0)
+      .max(2 ** 31 - 1)
+      .default(0),
   })
   .refine(({ tools, corpus }) => tools.search !== 'corpus' || corpus !== undefined, {
     path: ['corpus'],

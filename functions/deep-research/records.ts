@@ -1,5 +1,5 @@
 import type { ArtifactRef, Json } from '#shared/storage/ports.ts';
-import type { Report } from '#shared/research/types.ts';
+import type { Observation, Report } from '#shared/research/types.ts';
 
 /**
  * Records of deep-research (specification deep-research, section 3). `h` is the first 16 hex digits of a SHA-256 of
@@ -127,7 +127,7 @@ export interface Step {
   parse: 'ok' | 'repaired' | 'error';
   repairs: string[];
   errorCode?: ParseErrorCode;
-  /** JSON of an Observation: the tool's whole answer. */
+  /** JSON of StoredObservation: the tool's whole answer. */
   observationRef?: ArtifactRef;
   /** The tool's answer came from its cache. */
   cacheHit: boolean;
@@ -142,12 +142,25 @@ export interface Step {
   resampled?: Resampled[];
 }
 
+/** What a call or a tool took; recorded with its answer so that a step taken up again tells the same. */
+export interface Took {
+  ms: number;
+  microUsd: number;
+}
+
+/** What an `observationRef` holds. */
+export interface StoredObservation extends Took {
+  observation: Observation;
+  cacheHit: boolean;
+}
+
 /** What an `outputRef` holds. */
 export interface StoredReply {
   text: string;
   reasoning?: string;
   toolCalls?: { id?: string; name: string; argumentsText: string }[];
   finish: 'stop' | 'length' | 'tool_calls' | 'content_filter' | 'error';
+  usage?: Took & { promptTokens: number; outputTokens: number };
 }
 
 export interface MemoryEntry {
