@@ -66,14 +66,22 @@ export function seedGroups({ depth, tools, analysis }: SeedClustersInput): Named
       name(group.children, id, level + 1);
     });
   };
-  name(divide(tools.map((_, index) => index), 0), ROOT, 2);
+  name(
+    divide(
+      tools.map((_, index) => index),
+      0,
+    ),
+    ROOT,
+    2,
+  );
   return nodes;
 }
 
 /** Plays seed-clusters. */
 export function seedClusters(input: SeedClustersInput): SeedClustersOutput {
   const groups = seedGroups(input);
-  const childrenOf = (id: string): string[] => groups.filter(({ parent }) => parent === id).map((group) => group.id);
+  const childrenOf = (id: string): string[] =>
+    groups.filter(({ parent }) => parent === id).map((group) => group.id);
   const nodes = groups.map(({ id, parent, level, description }) => ({
     id,
     parent,
