@@ -1,6 +1,6 @@
 import type { InferResult } from '#shared/models/types.ts';
 import type { Observation } from '#shared/research/types.ts';
-import { readJsonl, writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
+import { readJson, readJsonl, writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef } from '#shared/storage/ports.ts';
 import { isError } from '#shared/task/errors.ts';
 import { reduce } from '../agent/reduce.ts';
@@ -165,7 +165,7 @@ async function callModel(drive: Drive, effect: Extract<Effect, { type: 'CallMode
   const { n, attempt } = effect;
   const key = keys.reply(run.runId, n, attempt);
   // The first step of a slice may have been begun by one that died.
-  const stored = !drive.begun ? undefined : await jsonIfAny<StoredReply>(artifacts, key);
+  const stored = drive.begun ? await jsonIfAny<StoredReply>(artifacts, key) : undefined;
   if (stored?.usage) return replied(drive, stored, key);
 
   const inside = world.model.provider === 'builtin';
@@ -220,11 +220,25 @@ async function answerOf(
 
 async function replied(drive: Drive, stored: StoredReply, key: string, write = false): Promise<Outcome> {
   const { artifacts } = drive.world;
-  const ref = write ? await writeJson(artifacts, key, stored) : await refOf(artifacts, key);
-  drive.reply = { stored, ref };
-  const { promptTokens, outputTokens, ms, microUsd } = stored.usage!;
-  const { usage: _usage, ...reply } = stored;
+  drive.reply = write ? await keep(artifacts, key, stored) : { stored, ref: await refOf(artifacts, key) };
+  const { usage, ...reply } = drive.reply.stored;
+  const { promptTokens, outputTokens, ms, microUsd } = usage!;
+  const { ref } = drive.reply;
   return event({ type: 'ModelReplied', reply, promptTokens, outputTokens, ms, microUsd, outputRef: ref });
+}
+
+/** Stores what a step was told; where another slice was told first, that counts. */
+async function keep<T>(
+  artifacts: World['artifacts'],
+  key: string,
+  value: T,
+): Promise<{ stored: T; ref: ArtifactRef }> {
+  try {
+    return { stored: value, ref: await writeJson(artifacts, key, value, { ifAbsent: true }) };
+  } catch (error) {
+    if (!isError(error, 'Conflict')) throw error;
+    return { stored: (await readJson(artifacts, key)) as T, ref: await refOf(artifacts, key) };
+  }
 }
 
 async function refOf(artifacts: World['artifacts'], key: string): Promise<ArtifactRef> {
@@ -243,21 +257,18 @@ async function callTool(drive: Drive, effect: Extract<Effect, { type: 'CallTool'
     const told = replyEvents(n, drive.notes, drive.reply.stored, call);
     await tellEvents(records, config.jobId, run.runId, n, told, clock.now());
   }
-  let stored = !drive.begun ? undefined : await jsonIfAny<StoredObservation>(artifacts, key);
-  let ref: ArtifactRef;
-  if (stored) ref = await refOf(artifacts, key);
+  const known = drive.begun ? await jsonIfAny<StoredObservation>(artifacts, key) : undefined;
+  if (known) drive.observation = { stored: known, ref: await refOf(artifacts, key) };
   else if (effect.recall !== undefined) {
-    stored = await recall(drive, effect.recall, call.name);
-    ref = await writeJson(artifacts, key, stored);
+    drive.observation = await keep(artifacts, key, await recall(drive, effect.recall, call.name));
   } else {
     if (!hasTime(drive, world.tools.worstMs(call), false)) return running;
     const began = clock.now();
     const answer = await world.tools.run(call, { runId: run.runId, n });
-    stored = { ...answer, ms: Math.round(clock.now() - began) };
-    ref = await writeJson(artifacts, key, stored);
+    const took = { ms: Math.round(clock.now() - began) };
+    drive.observation = await keep(artifacts, key, { ...answer, ...took });
   }
-  drive.observation = { stored, ref };
-  const { observation, cacheHit, ms, microUsd } = stored;
+  const { observation, cacheHit, ms, microUsd } = drive.observation.stored;
   return event({ type: 'ToolReturned', observation, cacheHit, ms, microUsd });
 }
 
