@@ -1,0 +1,30 @@
+/**
+ * Takes the targets of links out of Markdown, so that what reads it learns of no address: links become their text,
+ * images their alternative text, bare URLs `[link]` (specification deep-research, section 6).
+ */
+
+const DEFINITION = /^ {0,3}\[[^\]\n]+\]:\s*\S.*$/gm;
+const IMAGE =
+  /!\[((?:\\.|[^[\]\\])*)\](?:\([^()\s]*(?:\([^()\s]*\)[^()\s]*)*(?:\s+(?:"[^"\n]*"|'[^'\n]*'))?\s?\)|\[[^\]\n]*\])/g;
+const LINK =
+  /\[((?:\\.|[^[\]\\])*)\](?:\([^()\s]*(?:\([^()\s]*\)[^()\s]*)*(?:\s+(?:"[^"\n]*"|'[^'\n]*'))?\s?\)|\[[^\]\n]*\])/g;
+/** What is left of a link whose text holds brackets. */
+const TARGET = /\]\([^()\s]*(?:\([^()\s]*\)[^()\s]*)*(?:\s+"[^"\n]*")?\)/g;
+const TAG = /<\/?(?:a|img|iframe|link|area|source|video|audio|script|style|form)\b[^<>]*>/gi;
+const URL_TEXT = /<?(?:\b[a-z][a-z0-9+.-]{1,15}:\/\/|\bwww\.(?=[\p{L}\p{N}]))[^\s<>"'`|]*>?/giu;
+const MAIL = /\b(?:mailto|javascript|data|tel):[^\s<>"'`|()]+/gi;
+const PLACEHOLDER = '[link]';
+
+/** Idempotent and linear in the text. */
+export function withoutTargets(markdown: string): string {
+  // Most texts have none of it.
+  if (!/[[<:]|www\./i.test(markdown)) return markdown;
+  return markdown
+    .replace(DEFINITION, (line) => (/:\/\/|:\s*[/#.]|www\.|mailto:/i.test(line) ? '' : line))
+    .replace(IMAGE, '$1')
+    .replace(LINK, '$1')
+    .replace(TARGET, ']')
+    .replace(TAG, '')
+    .replace(URL_TEXT, (url) => PLACEHOLDER + (/[.,;:!?)\]}]*>?$/.exec(url.replace(/>$/, ''))?.[0] ?? ''))
+    .replace(MAIL, PLACEHOLDER);
+}
