@@ -19,8 +19,8 @@ export interface SolverInput {
   /** What was called so far, and what came of it. */
   dialogue: readonly {
     call: { name: string; arguments: Record<string, unknown> };
-    value?: string;
-    error?: string;
+    value?: string | undefined;
+    error?: string | undefined;
   }[];
 }
 export type SolverOutput = { call: { name: string; arguments: Record<string, number> } } | { answer: string };
