@@ -1,16 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
 import { expect, test } from 'vitest';
 import { checkedPlatform } from '#infra/checked.ts';
+import { documentedTypes } from '#test/support/aws-double/served-types.ts';
 import { buildFixture, deploy, sampleModel, sampleWorkflow } from './fixture.ts';
-
-/** Lines of docs/deploy.md such as `- AWS::S3::Bucket`, between its two markers. */
-const documented = (): string[] => {
-  const text = readFileSync(join(import.meta.dirname, '../../docs/deploy.md'), 'utf8');
-  const list = /<!-- resource types -->([\s\S]*?)<!-- end -->/.exec(text)?.[1] ?? '';
-  return [...list.matchAll(/`(AWS::[A-Za-z0-9:]+)`/g)].map((match) => match[1]!);
-};
 
 test('docs/deploy.md lists the resource types in use, no more and no less', () => {
   const workflow = sampleWorkflow();
@@ -34,5 +26,5 @@ test('docs/deploy.md lists the resource types in use, no more and no less', () =
       ),
     ),
   );
-  expect(documented()).toEqual([...new Set(types)].sort());
+  expect(documentedTypes()).toEqual([...new Set(types)].sort());
 }, 120_000);

@@ -17,26 +17,31 @@ interface Naming {
   generation: number;
 }
 
-/** The properties that name a resource: those of its identifier that a template can set. */
-export const nameProperties = ({
-  primaryIdentifier = [],
-  cfnRefIdentifier = [],
-  properties,
-}: ResourceSchema) =>
-  [...new Set([...primaryIdentifier, ...cfnRefIdentifier])].filter((name) => name in properties);
+/** The name that a template gives a resource; undefined where the service makes one up. */
+export function givenName(
+  schema: ResourceSchema,
+  properties: LiveResource['properties'],
+): string | undefined {
+  const { cloudFormationType, primaryIdentifier = [], cfnRefIdentifier = [] } = schema;
+  const candidates = [
+    `${cloudFormationType.split('::')[2]}Name`,
+    'Name',
+    ...primaryIdentifier,
+    ...cfnRefIdentifier,
+  ];
+  const found = candidates.find((name) => name in schema.properties && properties[name] !== undefined);
+  return found === undefined ? undefined : String(properties[found]);
+}
 
 /** What Ref and Fn::GetAtt give of a resource, made of its schema's identifiers, attributes and ARN template. */
-export function identify(naming: Naming): Pick<LiveResource, 'ref' | 'attributes'> {
+export function identify(naming: Naming): Pick<LiveResource, 'ref' | 'key' | 'attributes'> {
   const { schema, properties, region } = naming;
   const type = schema.cloudFormationType;
   const random = digest(`${naming.stack}/${naming.logicalId}/${naming.generation}`);
   const generated = `${naming.stack}-${naming.logicalId}`.slice(0, 40) + `-${random}`;
   const short = type.split('::')[2]!;
-  const given =
-    properties[`${short}Name`] ??
-    properties.Name ??
-    nameProperties(schema).map((name) => properties[name])[0];
-  const name = String(given ?? (type === 'AWS::S3::Bucket' ? generated.toLowerCase() : generated));
+  const name =
+    givenName(schema, properties) ?? (type === 'AWS::S3::Bucket' ? generated.toLowerCase() : generated);
   const arn = (
     schema.arnTemplate ??
     `arn:\${Partition}:${type.split('::')[1]!.toLowerCase()}:\${Region}:\${Account}:${short}/\${Name}`
@@ -65,11 +70,13 @@ export function identify(naming: Naming): Pick<LiveResource, 'ref' | 'attributes
   const attributes = Object.fromEntries(
     Object.keys(schema.attributes).map((attribute) => [attribute, value(attribute)]),
   );
-  const ref = (schema.cfnRefIdentifier ?? schema.primaryIdentifier ?? [])
-    .map((id) => properties[id] ?? attributes[id] ?? (id === 'EventBusName' ? undefined : name))
-    .filter((part) => part !== undefined)
-    .join('|');
-  return { ref, attributes };
+  const values = (ids: readonly string[] = []): string =>
+    ids
+      .map((id) => properties[id] ?? attributes[id] ?? (id === 'EventBusName' ? undefined : name))
+      .filter((part) => part !== undefined)
+      .join('|');
+  const key = values(schema.primaryIdentifier);
+  return { ref: values(schema.cfnRefIdentifier ?? schema.primaryIdentifier), key, attributes };
 }
 
 interface Known {

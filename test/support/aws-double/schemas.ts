@@ -50,14 +50,21 @@ const isObject = (value: Any): value is Record<string, Any> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 export class Schemas {
+  private static loaded: Schemas | undefined;
+
   private readonly resources: Map<string, ResourceSchema>;
   private readonly definitions: Map<string, { name: string; properties: Record<string, PropertySpec> }>;
 
-  constructor() {
+  private constructor() {
     const cli = dirname(fileURLToPath(import.meta.resolve('aws-cdk/package.json')));
     const { schema } = JSON.parse(gunzipSync(readFileSync(join(cli, 'db.json.gz'))).toString('utf8')) as Any;
     this.resources = new Map(schema.resource.entities.map((e: Any) => [e.cloudFormationType, e]));
     this.definitions = new Map(schema.typeDefinition.entities.map((e: Any) => [e.$id, e]));
+  }
+
+  /** Read once: it takes half a second. */
+  static load(): Schemas {
+    return (Schemas.loaded ??= new Schemas());
   }
 
   get(type: string): ResourceSchema | undefined {

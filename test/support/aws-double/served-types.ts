@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The resource types that docs/deploy.md says an endpoint must serve. */
-export const documentedTypes = (): Set<string> => {
+/** The resource types that docs/deploy.md says an endpoint must serve: lines such as `- AWS::S3::Bucket` between two markers. */
+export function documentedTypes(): string[] {
   const page = readFileSync(join(import.meta.dirname, '../../../docs/deploy.md'), 'utf8');
-  const list = page.slice(page.indexOf('<!-- resource types -->'), page.indexOf('<!-- end -->'));
-  return new Set([...list.matchAll(/^- `(AWS::[^`]+)`/gm)].map(([, type]) => type!));
-};
+  const list = /<!-- resource types -->([\s\S]*?)<!-- end -->/.exec(page)?.[1] ?? '';
+  return [...list.matchAll(/`(AWS::[A-Za-z0-9:]+)`/g)].map(([, type]) => type!);
+}
 
 /** Those of `cdk bootstrap`, made by the CDK command itself. */
 const BOOTSTRAP = new Set([
@@ -23,4 +23,4 @@ const BOOTSTRAP = new Set([
 
 /** What each stack may have: the documented types, and the bootstrap stack its own. */
 export const servedTypes = (stack: string): ReadonlySet<string> =>
-  stack === 'CDKToolkit' ? BOOTSTRAP : documentedTypes();
+  stack === 'CDKToolkit' ? BOOTSTRAP : new Set(documentedTypes());

@@ -1,5 +1,5 @@
 import { evaluate, type Scope } from './intrinsics.ts';
-import { identify, nameProperties } from './identity.ts';
+import { identify, givenName } from './identity.ts';
 import { Objects } from './objects.ts';
 import { providers } from './providers.ts';
 import { Schemas, type Reference } from './schemas.ts';
@@ -63,7 +63,7 @@ export class Stacks {
   private readonly gone: Stack[] = [];
   private made = 0;
   readonly objects = new Objects();
-  readonly schemas = new Schemas();
+  readonly schemas = Schemas.load();
   /** Names of stacks in the order in which they were finished, with how. */
   readonly history: { stack: string; status: string }[] = [];
   readonly region: string;
@@ -291,13 +291,13 @@ export class Stacks {
       region: this.region,
       generation,
     });
-    const named = nameProperties(schema).some((name) => properties[name] !== undefined);
+    const named = givenName(schema, properties) !== undefined;
     const twin = [...this.live()].find(
-      (other) => other !== old && other.type === type && other.ref === identity.ref && identity.ref !== '',
+      (other) => other !== old && other.type === type && other.key === identity.key,
     );
     if (named && twin)
       fail(`${type} ${identity.ref} already exists in stack ${twin.stack} (${twin.logicalId})`);
-    if (replaced && named && old.ref === identity.ref && !type.endsWith('Version'))
+    if (replaced && named && old.key === identity.key && !type.endsWith('Version'))
       fail(
         `CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename ${identity.ref}`,
       );

@@ -26,6 +26,8 @@ export interface LiveResource {
   logicalId: string;
   type: string;
   ref: string;
+  /** Its identifier in the account and region, unique among its type. */
+  key: string;
   attributes: Record<string, Any>;
   properties: Record<string, Any>;
 }
