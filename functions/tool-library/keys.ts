@@ -28,6 +28,9 @@ export const keys = {
   library: (jobId: string, name: 'tools' | 'modules' | 'cases' | 'mappings') =>
     job(jobId, `library/${name}.jsonl`),
   verify: (jobId: string, name: string) => job(jobId, `verify/${name}`),
+  /** Prefix of what the library is searched by: `search.jsonl`, `vectors.f32`. */
+  index: (jobId: string) => job(jobId, 'index'),
+  retrieval: (jobId: string) => job(jobId, 'output/retrieval.json'),
   rejects: (jobId: string, stage: string, part: number) =>
     job(jobId, `rejects/${stage}/${partName(part)}.jsonl`),
   report: (jobId: string) => job(jobId, 'output/report.json'),

@@ -1,3 +1,5 @@
+import { readFloats } from '#shared/library/load.ts';
+import { wordsOfName } from '#shared/library/text.ts';
 import type { Tool } from '#shared/library/types.ts';
 import { writeJsonl } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef, Artifacts } from '#shared/storage/ports.ts';
@@ -25,8 +27,6 @@ export const CARDS_PART = 500;
 
 /** Longer descriptions say no more about where a tool belongs, and cost as much more time. */
 const EMBEDDED_CHARS = 120;
-
-export const wordsOfName = (name: string): string => name.replaceAll('_', ' ').trim();
 
 export const cardOf = ({ id, name, description, tags }: Tool): ToolCard => ({ id, name, description, tags });
 
@@ -96,13 +96,5 @@ export async function writeMatrix(
   await artifacts.put(key, new Uint8Array(matrix.buffer), { contentType: 'application/octet-stream' });
 }
 
-export async function readMatrix(artifacts: Artifacts, key: string): Promise<Float32Array[]> {
-  const { body, bytes } = await artifacts.get(key);
-  const whole = new Uint8Array(bytes);
-  let at = 0;
-  for await (const chunk of body) {
-    whole.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return rowsOf(new Float32Array(whole.buffer), SENTENCE_ENCODER.dims);
-}
+export const readMatrix = async (artifacts: Artifacts, key: string): Promise<Float32Array[]> =>
+  rowsOf(await readFloats(artifacts, key), SENTENCE_ENCODER.dims);

@@ -1,6 +1,6 @@
+import { wordsOfName } from '#shared/library/text.ts';
 import { fold, wordsOf } from '#shared/text/stem.ts';
 import { STOP_WORDS } from '#shared/text/stop-words.ts';
-import { wordsOfName } from './cards.ts';
 import { asToolName } from './tree.ts';
 
 type Named = { name: string; description: string; tags: string[] };
