@@ -31,6 +31,24 @@ export const Context = z.strictObject({
   kms: z.string().startsWith('arn:').optional(),
   /** Where functions that call private model servers run. Ids are given, never looked up. */
   vpc: Vpc.optional(),
+  /**
+   * Where identity tokens for model servers with `auth.type` `oidc` come from, if not from STS: `AGENTMILL_OIDC_TOKEN_URL`
+   * or `AGENTMILL_OIDC_TOKEN_FILE` of the infer functions. The first is asked without a bearer: that would be a secret
+   * in the environment.
+   */
+  oidc: z
+    .strictObject({
+      tokenUrl: z
+        .url()
+        .refine(
+          (url) => /^https:|^http:\/\/(?:127\.0\.0\.1|localhost|\[::1\])[:/]/.test(url),
+          'the identity server must be HTTPS, or an extension on loopback',
+        )
+        .optional(),
+      tokenFile: z.string().startsWith('/').optional(),
+    })
+    .refine(({ tokenUrl, tokenFile }) => !(tokenUrl && tokenFile), 'give tokenUrl or tokenFile, not both')
+    .optional(),
   alarmEmail: z.email().optional(),
   /** Image digests of the sandbox and the browser, `<repository>@sha256:…`. */
   images: z.strictObject({ sandbox: z.string().optional(), browser: z.string().optional() }).default({}),

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Capability } from '#shared/task/catalog.ts';
 import type { ModelEntry } from '#shared/models/types.ts';
 
@@ -28,6 +29,8 @@ export interface Resources {
   queueArn(name: string): string;
   machineArn(workflow: string): string;
   sandboxArn: string;
+  /** Identity tokens come from elsewhere (context `oidc`), not from STS. */
+  ownIdentityTokens?: boolean;
   models: readonly ModelEntry[];
   /** Names of every catalogued workflow. */
   workflows: readonly string[];
@@ -240,6 +243,9 @@ export function modelStatements(name: string, r: Resources): StatementSpec[] {
         ],
       });
     }
+    if (model.endpoint.auth?.type === 'oidc' && !r.ownIdentityTokens) {
+      statements.push(identityStatement(model.endpoint.auth.audience));
+    }
     if (model.endpoint.auth?.type === 'secret') {
       statements.push({
         sid: 'ModelSecrets',
@@ -257,6 +263,21 @@ export function modelStatements(name: string, r: Resources): StatementSpec[] {
   });
   return statements;
 }
+
+/** Tokens of outbound identity federation as shared/models/providers/oidc.ts asks for them, and for one audience only. */
+const identityStatement = (audience: string): StatementSpec => ({
+  sid: `IdentityTokens${createHash('sha256').update(audience).digest('hex').slice(0, 8)}`,
+  wildcard: 'GetWebIdentityToken has no resources to name: audience, algorithm and lifetime are conditions.',
+  actions: ['sts:GetWebIdentityToken'],
+  resources: ['*'],
+  conditions: {
+    'ForAllValues:StringEquals': { 'sts:IdentityTokenAudience': [audience] },
+    // ForAllValues holds for an empty list too; without an audience there is no token.
+    Null: { 'sts:IdentityTokenAudience': 'false' },
+    StringEquals: { 'sts:SigningAlgorithm': 'RS256' },
+    NumericLessThanEquals: { 'sts:DurationSeconds': '900' },
+  },
+});
 
 /** What a state machine does: run its tasks, read its items, write its map results. */
 export function machineStatements(

@@ -80,6 +80,7 @@ export function buildPlatform(app: App, props: PlatformProps): PlatformStacks {
       resourceName: functionName(stage, 'sandbox', 'python'),
       arnFormat: ArnFormat.COLON_RESOURCE_NAME,
     }),
+    ...(context.oidc ? { ownIdentityTokens: true } : {}),
     models,
     workflows: catalog.map((entry) => entry.name),
   });

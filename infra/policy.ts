@@ -25,6 +25,7 @@ const WITHOUT_RESOURCES = new Set([
   'logs:DescribeResourcePolicies',
   'logs:DescribeLogGroups',
   'ecr:GetAuthorizationToken',
+  'sts:GetWebIdentityToken',
   'ec2:CreateNetworkInterface',
   'ec2:DeleteNetworkInterface',
   'ec2:DescribeNetworkInterfaces',

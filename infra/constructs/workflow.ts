@@ -49,6 +49,12 @@ export interface WorkflowProps {
   alarmTopic: ITopic;
 }
 
+/** Where `infer` gets identity tokens, when not from STS (shared/models/providers/oidc.ts). */
+const identityEnvironment = ({ oidc }: Context): Record<string, string> => ({
+  ...(oidc?.tokenUrl ? { AGENTMILL_OIDC_TOKEN_URL: oidc.tokenUrl } : {}),
+  ...(oidc?.tokenFile ? { AGENTMILL_OIDC_TOKEN_FILE: oidc.tokenFile } : {}),
+});
+
 /** Any catalog entry as its functions, state machine, version, alias, alarms and dashboard. */
 export class Workflow extends Construct {
   readonly machine: StateMachine;
@@ -76,7 +82,12 @@ export class Workflow extends Construct {
             ...capabilityStatements(spec.capabilities, props.resources),
             ...(spec.platform === 'begin' ? [ownerStatement(props.resources)] : []),
           ],
-          environment: { ...props.environment, AGENTMILL_WORKFLOW: entry.name, AGENTMILL_TASK: task },
+          environment: {
+            ...props.environment,
+            AGENTMILL_WORKFLOW: entry.name,
+            AGENTMILL_TASK: task,
+            ...(spec.platform === 'infer' ? identityEnvironment(context) : {}),
+          },
           inVpc: spec.platform === 'infer',
         }),
       );

@@ -5,7 +5,8 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { acknowledgementsOf } from '#infra/nag.ts';
 import { policyFindings } from '#infra/policy.ts';
-import { buildFixture, sampleWorkflow } from './fixture.ts';
+import { platform } from '#shared/task/catalog.ts';
+import { buildFixture, sampleModel, sampleWorkflow } from './fixture.ts';
 
 // Synthesis is slow on a busy machine.
 vi.setConfig({ testTimeout: 120_000 });
@@ -49,6 +50,79 @@ describe('cdk-nag', () => {
     expect(acknowledgementsOf(fixture.app).length).toBeGreaterThan(10);
     expect(stale).toEqual([]);
     for (const { reason } of acknowledgementsOf(fixture.app)) expect(reason.length).toBeGreaterThan(20);
+  });
+});
+
+describe('identity tokens', () => {
+  const audience = 'https://gemma.example.net';
+  const entry = sampleWorkflow();
+  entry.tasks = {
+    ...entry.tasks,
+    work: { ...entry.tasks.work!, capabilities: ['records'] },
+    infer: platform.infer(['models:default']),
+  };
+  const oidc = sampleModel({
+    name: 'gemma-tpu',
+    provider: 'openai',
+    endpoint: { url: 'https://gemma.example.net/v1', auth: { type: 'oidc', audience } },
+  });
+  const build = (context: Record<string, unknown>, nag = false) =>
+    buildFixture({ catalog: [entry], models: [oidc], context, nag });
+  const infer = (fixture: ReturnType<typeof buildFixture>) =>
+    Object.values(
+      Template.fromStack(fixture.stacks.workflows.get('sample')!).findResources('AWS::Lambda::Function'),
+    ).find(({ Properties }) => Properties.FunctionName === 'agentmill-dev-sample-infer')!.Properties;
+  const statements = (fixture: ReturnType<typeof buildFixture>) =>
+    Object.values(
+      Template.fromStack(fixture.stacks.workflows.get('sample')!).findResources('AWS::IAM::Policy'),
+    )
+      .flatMap(({ Properties }) => Properties.PolicyDocument.Statement as Record<string, unknown>[])
+      .filter(({ Action }) => Action === 'sts:GetWebIdentityToken');
+
+  test('[infra-api-cli 5] STS gives tokens for the audience of the model, and no others', () => {
+    const fixture = build({});
+    expect(statements(fixture)).toEqual([
+      expect.objectContaining({
+        Effect: 'Allow',
+        Resource: '*',
+        Condition: {
+          'ForAllValues:StringEquals': { 'sts:IdentityTokenAudience': [audience] },
+          Null: { 'sts:IdentityTokenAudience': 'false' },
+          StringEquals: { 'sts:SigningAlgorithm': 'RS256' },
+          NumericLessThanEquals: { 'sts:DurationSeconds': '900' },
+        },
+      }),
+    ]);
+    expect(JSON.stringify(infer(fixture).Environment)).not.toContain('OIDC');
+    expect(violationsOf(fixture)).toEqual([]);
+    expect(policyFindings(Template.fromStack(fixture.stacks.workflows.get('sample')!).toJSON())).toEqual([]);
+  });
+
+  test.each([
+    [
+      { tokenUrl: 'https://id.example.net/token' },
+      'AGENTMILL_OIDC_TOKEN_URL',
+      'https://id.example.net/token',
+    ],
+    [{ tokenUrl: 'http://127.0.0.1:9000/token' }, 'AGENTMILL_OIDC_TOKEN_URL', 'http://127.0.0.1:9000/token'],
+    [{ tokenFile: '/tmp/token' }, 'AGENTMILL_OIDC_TOKEN_FILE', '/tmp/token'],
+  ])('another source %j is a setting of infer alone, and STS is not asked', (setting, name, value) => {
+    const fixture = build({ oidc: setting });
+    expect(statements(fixture)).toEqual([]);
+    expect(infer(fixture).Environment.Variables[name]).toBe(value);
+    const functions = Object.values(
+      Template.fromStack(fixture.stacks.workflows.get('sample')!).findResources('AWS::Lambda::Function'),
+    );
+    expect(functions.filter(({ Properties }) => Properties.Environment.Variables[name])).toHaveLength(1);
+  });
+
+  test.each([
+    [{ tokenUrl: 'http://id.example.net/token' }, /oidc\.tokenUrl: the identity server must be HTTPS/],
+    [{ tokenFile: 'token' }, /oidc\.tokenFile/],
+    [{ tokenUrl: 'https://id.example.net', tokenFile: '/t' }, /oidc: give tokenUrl or tokenFile/],
+    [{ requestToken: 'secret' }, /oidc: .*requestToken/],
+  ])('the context %j is refused', (setting, message) => {
+    expect(() => build({ oidc: setting })).toThrow(message);
   });
 });
 
