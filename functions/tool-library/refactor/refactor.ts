@@ -1,0 +1,123 @@
+import { functionNamed, parametersOf } from '../analysis/functions.ts';
+import type { AstNode, ModuleNode } from '../python/ast.ts';
+import { ineligible } from './eligibility.ts';
+import { mergedFunction, moduleNode, renamed, Support } from './emit.ts';
+import type { NormalForm, Skeleton, SourceTool } from './forms.ts';
+import { generalise } from './generalise.ts';
+import { groupsOf } from './groups.ts';
+import { shareHelpers } from './helpers.ts';
+import { mapExpression, originOf, type Adapter } from './mapping.ts';
+import { namesIn } from './names.ts';
+import { wordingOf } from './naming.ts';
+import { normalise } from './normalise.ts';
+
+/** Refactoring by anti-unification (specification section 6): tools of one cluster become fewer, more general ones. */
+
+export interface RefactorOptions {
+  /** Merge skeletons that differ by one outer leaf (step 7). */
+  widen: boolean;
+  /** Share sub-expressions (step 8). */
+  helpers: boolean;
+}
+
+export interface MergedFunction {
+  name: string;
+  /** Its imports and its definition. */
+  code: ModuleNode;
+  toolIds: string[];
+  /** How a tool's calls become calls of it, by tool id. */
+  adapters: Map<string, Adapter>;
+}
+
+export interface Refactoring {
+  functions: MergedFunction[];
+  /** Definitions, helpers and constants they share; absent where there are none. */
+  module?: ModuleNode;
+  /** Tools that stand alone, and why. */
+  alone: Map<string, string>;
+}
+
+/** Normal forms of the eligible tools; why the others are not. */
+export function normalForms(tools: readonly SourceTool[]): {
+  forms: NormalForm[];
+  alone: Map<string, string>;
+} {
+  const forms: NormalForm[] = [];
+  const alone = new Map<string, string>();
+  for (const tool of tools) {
+    const reason = ineligible(tool);
+    if (reason === undefined) forms.push(normalise(tool));
+    else alone.set(tool.id, `The tool ${reason}.`);
+  }
+  return { forms, alone };
+}
+
+/** Merges tools. @returns functions in the order of their first tool. */
+export function refactor(tools: readonly SourceTool[], options: RefactorOptions): Refactoring {
+  const { forms, alone } = normalForms(tools);
+  const groups: Skeleton[][] = [];
+  const grouped = new Set<string>();
+  for (const group of groupsOf(forms, options)) {
+    if (group.length > 1) {
+      groups.push(group);
+      for (const { toolId } of group) grouped.add(toolId);
+    }
+  }
+  for (const { toolId } of forms) {
+    if (!grouped.has(toolId)) alone.set(toolId, 'No other tool of the cluster has its form.');
+  }
+  const taken = new Set<string>();
+  const support = new Support(taken);
+  const renames = groups.map(([first]) => support.add(first!));
+  const merged = groups.map((group) => generalise(group));
+  const wordings = merged.map((each, index) => {
+    // What the body calls must not be hidden by a parameter.
+    for (const id of namesIn(each.skeletons[0]!.body))
+      if (isFree(id, each.skeletons[0]!)) taken.add(renames[index]!.get(id) ?? id);
+    return wordingOf(each, taken);
+  });
+  const plain = merged.map((each, index) => renamed(mergedFunction(each, wordings[index]!), renames[index]!));
+  const numeric = groups.map((group) => group.every((skeleton) => skeleton.numeric));
+  const shared = options.helpers ? shareHelpers(plain, numeric, taken) : { functions: plain, helpers: [] };
+  const functions = shared.functions.map((definition, index): MergedFunction => {
+    const { variables } = merged[index]!;
+    const { name, parameters } = wordings[index]!;
+    const [first] = groups[index]!;
+    const used = namesIn([definition]);
+    const imports = first!.imports.filter((module) => used.has(module.split('.')[0]!));
+    return {
+      name,
+      code: moduleNode(imports, [definition]),
+      toolIds: groups[index]!.map(({ toolId }) => toolId),
+      adapters: new Map(
+        groups[index]!.map(({ toolId }, tool) => [
+          toolId,
+          {
+            function: name,
+            arguments: variables.map(({ column }, n) => ({
+              name: parameters[n]!,
+              from: originOf(column[tool]!),
+            })),
+          },
+        ]),
+      ),
+    };
+  });
+  const definitions = [...support.nodes, ...shared.helpers];
+  const helperImports = namesIn(shared.helpers).has('math') ? ['math'] : [];
+  return {
+    functions,
+    ...(definitions.length > 0
+      ? { module: moduleNode([...support.imports, ...helperImports], definitions) }
+      : {}),
+    alone,
+  };
+}
+
+const isFree = (id: string, skeleton: Skeleton): boolean =>
+  !skeleton.locals.includes(id) && !skeleton.parameters.some((parameter) => parameter.name === id);
+
+/** A tool's call, or any changed call of it, as a call of the function that replaces it. */
+export function mappedCall(tool: SourceTool, expression: AstNode, adapter: Adapter): AstNode | undefined {
+  return mapExpression(expression, tool.entry, parametersOf(functionNamed(tool.ast, tool.entry)!), adapter);
+}
