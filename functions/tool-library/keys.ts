@@ -17,8 +17,9 @@ export const keys = {
   tools: (jobId: string) => job(jobId, 'collect/tools.jsonl'),
   /** Rows of `Case` by tool id, then id. */
   cases: (jobId: string) => job(jobId, 'collect/cases.jsonl'),
-  /** Pointer indexes over tools, in batches. */
-  collectIndex: (jobId: string, name: string) => job(jobId, `collect/${name}.jsonl`),
+  /** Counts of admitted and collapsed tools, and what is left open. */
+  collectSummary: (jobId: string) => job(jobId, 'collect/summary.json'),
+  ingestSummary: (jobId: string) => job(jobId, 'ingest/summary.json'),
   vectors: (jobId: string, name: string) => job(jobId, `vectors/${name}`),
   tree: (jobId: string, name: string) => job(jobId, `tree/${name}`),
   /** Rows of `Cluster`. */

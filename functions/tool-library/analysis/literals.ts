@@ -71,15 +71,3 @@ export function isLiteral(node: AstNode): boolean {
   if (node._ === 'Dict') return [...nodesOf(node.keys), ...nodesOf(node.values)].every(isLiteral);
   return false;
 }
-
-/** Python's text of a JSON value: `true` is `True`, an object a dict. */
-export function pythonText(value: Json): string {
-  if (value === null) return 'None';
-  if (typeof value === 'boolean') return value ? 'True' : 'False';
-  if (typeof value === 'number') return String(value);
-  if (typeof value === 'string') return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(pythonText).join(', ')}]`;
-  return `{${Object.entries(value)
-    .map(([key, item]) => `${JSON.stringify(key)}: ${pythonText(item)}`)
-    .join(', ')}}`;
-}

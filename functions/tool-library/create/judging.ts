@@ -31,7 +31,7 @@ const isJudged = (item: Item): boolean =>
 
 const judgeId = (item: Item): string => `${idOf(item)}:judge-tools`;
 
-/** Only items that some attempt solved with a tool's help need a judge to be admitted; the others' improvements are asked for too. */
+/** Every item that was solved, or not, with its tools: verdict, and improvements for the next round. */
 export const judgeRequests = (items: readonly Item[], config: ToolLibraryConfig): InferRequest[] =>
   items.filter(isJudged).map((item) => {
     const input = {

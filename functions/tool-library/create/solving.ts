@@ -4,7 +4,7 @@ import type { InferRequest, InferResult } from '#shared/models/types.ts';
 import type { SandboxRequest } from '#shared/sandbox/types.ts';
 import type { Json } from '#shared/storage/ports.ts';
 import { compareAnswer } from '#shared/text/answers.ts';
-import { pythonText } from '../analysis/literals.ts';
+import { keywordCall } from '#shared/library/python.ts';
 import type { ToolLibraryConfig } from '../config.ts';
 import {
   solveWithToolsRole,
@@ -155,10 +155,7 @@ function argumentProblem({ schema, name }: Gated, args: Record<string, Json>): s
   return missing === undefined ? undefined : `${name} needs ${missing}.`;
 }
 
-export const callText = ({ name, arguments: args }: CallToRun['call']): string =>
-  `${name}(${Object.entries(args)
-    .map(([key, value]) => `${key}=${pythonText(value)}`)
-    .join(', ')})`;
+export const callText = ({ name, arguments: args }: CallToRun['call']): string => keywordCall(name, args);
 
 function closeWith(
   item: Item,

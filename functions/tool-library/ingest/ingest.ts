@@ -1,5 +1,5 @@
 import { hashOf } from '#shared/determinism/hash.ts';
-import { writeJsonl } from '#shared/storage/jsonl.ts';
+import { writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef } from '#shared/storage/ports.ts';
 import type { TaskContext } from '#shared/task/context.ts';
 import type { ToolLibraryConfig } from '../config.ts';
@@ -73,7 +73,9 @@ export async function ingest(ctx: TaskContext, config: ToolLibraryConfig): Promi
   await flush();
   await writeJsonl(artifacts, keys.rejects(jobId, 'ingest', 0), rejects);
   const index = await writeJsonl(artifacts, keys.shardIndex(jobId), pointers);
-  return { index, shards: pointers.length, ...counts, rejects: rejects.length };
+  const counted = { shards: pointers.length, ...counts, rejects: rejects.length };
+  await writeJson(artifacts, keys.ingestSummary(jobId), counted);
+  return { index, ...counted };
 }
 
 /** Rows may share an id of their own (or a question): the second gets `_2`. */
