@@ -1,54 +1,13 @@
-import { hashOf } from '#shared/determinism/hash.ts';
-import { FENCE_RULE } from '#shared/models/fence.ts';
-import { defineRole, outputSchema, type Role } from '#shared/models/role.ts';
-import type { Message, Params } from '#shared/models/types.ts';
-import type { Rng } from '#shared/determinism/rng.ts';
-import type { z } from 'zod';
+import { fencedRole, type FencedRole } from '#shared/models/fenced-role.ts';
+import type { Role } from '#shared/models/role.ts';
 import type { RoleKey } from '../input.ts';
 
-export interface RoleDefinition<Input, Output> {
-  key: RoleKey;
-  input: z.ZodType<Input>;
-  output: z.ZodType<Output>;
-  params: Params;
-  /** What the model is and has to do; the rule about fenced data and the shape of the reply are added. */
-  system: string;
-  /** The reply as a model reads it, such as `{"verdict": "PASS" | "NEED_PATCHING"}`; absent: any text. */
-  reply?: string;
-  /** The messages after the system prompt: a text, most often one fenced block, is the user's. */
-  user(input: Input): string | Message[];
-  /** Raise with every change of the builtin algorithm that can change an output: cached answers of the old one expire. */
-  builtinVersion: number;
-  /** Loaded when first used. */
-  builtin(input: Input, rng: Rng): Output | Promise<Output>;
-}
+export type RoleDefinition<Input, Output> = Omit<FencedRole<Input, Output>, 'name'> & { key: RoleKey };
 
-/** A role of tool-library; its version is a hash of all that makes its answers, but for what `user` adds to the input. */
-export function toolLibraryRole<Input, Output>(
-  definition: RoleDefinition<Input, Output>,
-): Role<Input, Output> {
-  const { key, system, reply, user, params, input, output, builtin } = definition;
-  const prompt = [
-    system,
-    ...(reply === undefined ? [] : [`Reply with one JSON object and nothing around it:\n${reply}`]),
-    FENCE_RULE,
-  ].join('\n\n');
-  const role = defineRole<Input, Output>({
-    name: `tool-library/${key}`,
-    version: '',
-    input,
-    output,
-    params,
-    latex: false,
-    render(content) {
-      const messages = user(content);
-      return [
-        { role: 'system', content: prompt },
-        ...(typeof messages === 'string' ? [{ role: 'user' as const, content: messages }] : messages),
-      ];
-    },
-    builtin,
-  });
-  const version = hashOf([prompt, outputSchema(role as Role), params, definition.builtinVersion]);
-  return { ...role, version: version.slice(0, 12) };
+/** A role of tool-library, by its key. */
+export function toolLibraryRole<Input, Output>({
+  key,
+  ...definition
+}: RoleDefinition<Input, Output>): Role<Input, Output> {
+  return fencedRole({ ...definition, name: `tool-library/${key}` });
 }
