@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { FileSystem } from './files.ts';
+import { hideProcess, removeGlobals } from './harden.ts';
 
 /**
  * Loads Pyodide as a bare JavaScript shell would, out of files that are read beforehand: it never sees Node, so its
@@ -18,10 +20,10 @@ export interface Python {
   FS: FileSystem;
 }
 
-/** The parts of Emscripten's file system that are used here. */
-export interface FileSystem {
-  writeFile(path: string, data: Uint8Array): void;
-  mkdirTree(path: string): void;
+export interface Booted {
+  python: Python;
+  /** The present view of its memory. */
+  heap: () => Uint32Array;
 }
 
 export interface BootOptions {
@@ -52,19 +54,6 @@ const wasm = shell['WebAssembly'] as {
   ): Promise<{ instance?: { exports: Record<string, unknown> } }>;
 };
 const PAGE = 65_536;
-/** What the loader needs as a global, and nothing may find afterwards. */
-const LOADER_GLOBALS = [
-  'read',
-  'readbuffer',
-  'load',
-  'fetch',
-  'WebSocket',
-  'EventSource',
-  'Worker',
-  'XMLHttpRequest',
-  'navigator',
-];
-
 /** An empty lock file: there are no packages to load. */
 const lockFile = (text: string): string =>
   JSON.stringify({ info: (JSON.parse(text) as { info: unknown }).info, packages: {} });
@@ -87,15 +76,17 @@ function capMemory(): void {
 }
 
 /** Gives a new interpreter as much memory as the snapshot holds: Pyodide copies it in without looking. */
-function instantiateFor(snapshotBytes: number): () => void {
+function instantiateFor(snapshotBytes: number, made: (memory: Memory) => void): () => void {
   const original = wasm.instantiate;
   wasm.instantiate = async (source, imports) => {
-    const made = await original(source, imports);
-    const memory = made.instance?.exports['memory'];
-    if (memory instanceof wasm.Memory && memory.buffer.byteLength < snapshotBytes) {
-      memory.grow(Math.ceil((snapshotBytes - memory.buffer.byteLength) / PAGE));
+    const result = await original(source, imports);
+    const memory = result.instance?.exports['memory'];
+    if (memory instanceof wasm.Memory) {
+      const missing = snapshotBytes - memory.buffer.byteLength;
+      if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
+      made(memory);
     }
-    return made;
+    return result;
   };
   return () => {
     wasm.instantiate = original;
@@ -114,15 +105,24 @@ function randomShim(): void {
   shell['os'] = Object.freeze({ system });
 }
 
+/** The interpreter's memory as words, whatever the interpreter's own views of it say; it may grow. */
+function viewOf(memory: Memory): () => Uint32Array {
+  let view = new Uint32Array(memory.buffer);
+  return () => {
+    const { buffer } = memory;
+    if (view.buffer !== buffer) view = new Uint32Array(buffer);
+    return view;
+  };
+}
+
 /** Boots an interpreter. Only the files of `pyodide` are read, and all of them before anything hides. */
-export async function boot(options: BootOptions): Promise<Python> {
+export async function boot(options: BootOptions): Promise<Booted> {
   const file = (name: string): Buffer => readFileSync(join(options.pyodide, name));
   const files = new Map<string, Buffer>(
     ['pyodide.asm.wasm', 'python_stdlib.zip'].map((name) => [`/${name}`, file(name)]),
   );
   const lock = lockFile(file('pyodide-lock.json').toString('utf8'));
-  const hidden = Reflect.getOwnPropertyDescriptor(shell, 'process')!;
-  Reflect.deleteProperty(shell, 'process');
+  hideProcess();
   const missing = (path: string): never => {
     throw new Error(`no file ${path}`);
   };
@@ -134,7 +134,8 @@ export async function boot(options: BootOptions): Promise<Python> {
   };
   randomShim();
   capMemory();
-  const restored = instantiateFor(options.snapshot?.byteLength ?? 0);
+  let memory: Memory | undefined;
+  const restored = instantiateFor(options.snapshot?.byteLength ?? 0, (made) => (memory = made));
   try {
     const loader = (await import(join(options.pyodide, 'pyodide.mjs'))) as {
       loadPyodide(options: object): Promise<Python>;
@@ -162,10 +163,9 @@ export async function boot(options: BootOptions): Promise<Python> {
     python.setStdin({ stdin: () => null });
     python.setStdout(silent);
     python.setStderr(silent);
-    return python;
+    return { python, heap: viewOf(memory!) };
   } finally {
     restored();
-    for (const name of LOADER_GLOBALS) Reflect.deleteProperty(shell, name);
-    void hidden;
+    removeGlobals();
   }
 }

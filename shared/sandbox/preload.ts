@@ -33,7 +33,7 @@ def _agentmill_start():
         importlib.import_module(name)
     _make_runner(${LIMITS.valueBytes}, ${LIMITS.stdoutBytes}, ${LIMITS.messageChars}, frozenset(${list(RESERVED)}))
     runner = sys.modules["_agentmill_runner"]
-    runner.arm(["builtins", "json", "math", "random", "re", "statistics", "fractions", "decimal", "datetime", "itertools", "functools", "collections", "operator", "sys", "os", "types", "copy"])
+    runner.arm()
 _agentmill_start()
 del _agentmill_start, _make_runner
 `;

@@ -7,7 +7,7 @@
  */
 export const RUNNER = String.raw`
 def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
-    import ast, builtins, contextvars, gc, os, random, sys, types, warnings
+    import ast, builtins, contextvars, gc, os, random, re, sys, types, warnings
     import decimal, enum, fractions
     from _json import encode_basestring_ascii as quote
     from base64 import b64encode
@@ -24,7 +24,7 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
     parse, Expr, Expression, Module = ast.parse, ast.Expr, ast.Expression, ast.Module
     Context = contextvars.Context
     seed_random = random.seed
-    collect = gc.collect
+    collect, enable_gc, set_gc_debug = gc.collect, gc.enable, gc.set_debug
     from operator import is_
     name_of = type.__dict__["__name__"].__get__
     module_of = type.__dict__["__module__"].__get__
@@ -32,7 +32,7 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
     int_text, float_text, int_index = int.__repr__, float.__repr__, int.__int__
     stdlib = sys.stdlib_module_names
     modules = sys.modules
-    set_recursion_limit, set_trace, set_profile = sys.setrecursionlimit, sys.settrace, sys.setprofile
+    set_recursion_limit = sys.setrecursionlimit
     set_digits, set_interval = sys.set_int_max_str_digits, sys.setswitchinterval
     SAFE = 2 ** 53
 
@@ -255,9 +255,14 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
             answer += ',"line":' + int_text(line)
         return answer + "}"
 
-    def evaluate(code, setup, call, scope):
+    last_code = None
+
+    def evaluate(code, setup, call, scope, same):
+        nonlocal last_code
         if call is not None:
-            exec(compile(code, "<tool>", "exec", 0, True), scope)
+            if not same or last_code is None:
+                last_code = compile(code, "<tool>", "exec", 0, True)
+            exec(last_code, scope)
             if setup is not None:
                 exec(compile(setup, "<setup>", "exec", 0, True), scope)
             return eval(compile(call.strip(), "<call>", "eval", 0, True), scope)
@@ -272,7 +277,7 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
         return eval(compile(Expression(last.value), "<tool>", "eval", 0, True), scope)
 
     known_modules = None
-    watched = None
+    saved_dicts = saved_classes = watch_text = None
     environment = dict(os.environ._data)
     filters = list(warnings.filters)
     streams = (sys.stdin, sys.stderr)
@@ -287,33 +292,145 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
 
     nowhere = Nowhere()
 
-    def arm(names):
+    HIDDEN = ("js", "pyodide_js", "pyodide", "_pyodide", "_pyodide_core", "ctypes", "_ctypes")
+    # What Pyodide needs and tools seldom do: not there for them, so that each import makes a module of its own.
+    DROPPED = frozenset(("asyncio _asyncio concurrent socket _socket ssl _ssl logging subprocess selectors select zipfile "
+                         "compression lzma _lzma bz2 _bz2 _zstd pathlib fcntl codeop site _sitebuiltins glob").split())
+    # What innocent runs change, and reset() or nothing at all puts back.
+    VOLATILE = {
+        "sys": ("stdin", "stdout", "stderr", "last_exc", "last_type", "last_value", "last_traceback", "modules",
+                "path_importer_cache"),
+        "tempfile": ("tempdir",),
+        "linecache": ("cache",),
+        "inspect": ("modulesbyfile",),
+        "warnings": ("filters", "onceregistry"),
+    }
+    IGNORED = ("__annotations_cache__", "__annotate_func__", "__annotate__", "__annotations__", "__doc__",
+               "_abc_impl", "__static_attributes__", "__firstlineno__")
+    Function, Module_, Property = types.FunctionType, types.ModuleType, property
+    HEAP_TYPE, IMMUTABLE = 1 << 9, 1 << 8
+
+    def is_code(value):
+        return isinstance(value, (type, Module_)) or callable_(value)
+
+    def functions_of(value):
+        """Python functions that an attribute is or holds."""
+        if isinstance(value, Function):
+            return [value]
+        if isinstance(value, (staticmethod_, classmethod_)):
+            return functions_of(value.__func__)
+        if isinstance(value, Property):
+            return [part for part in (value.fget, value.fset, value.fdel) if isinstance(part, Function)]
+        return []
+
+    callable_, staticmethod_, classmethod_ = callable, staticmethod, classmethod
+
+    def watched(name, key, value):
+        if key in VOLATILE.get(name, ()) or key == "__warningregistry__":
+            return False
+        return is_code(value) or not key.startswith("_")
+
+    def arm():
         """Remembers the state that every run has to leave as it was. The last step before the snapshot."""
-        nonlocal known_modules, watched
+        nonlocal known_modules, saved_dicts, saved_classes, watch_text
+        import json
         sys.stdout = sys.stderr = nowhere
+        for owner, names in ((sys, ("settrace", "setprofile", "monitoring", "addaudithook", "_settraceallthreads",
+                                    "_setprofileallthreads", "call_tracing", "remote_exec", "_clear_internal_caches")),
+                             (gc, ("freeze", "unfreeze"))):
+            for name in names:
+                if hasattr(owner, name):
+                    delattr_(owner, name)
         known_modules = dict(modules)
-        watched = [(name, vars(modules[name]), list(vars(modules[name]).values())) for name in names]
+        dicts, lists, functions, words, classes = [], [], {}, [], {}
+        saved_dicts, saved_classes = [], []
+        for name, module in known_modules.items():
+            top = name.split(".")[0]
+            if top not in stdlib and name != "_agentmill_runner" or top in DROPPED or not isinstance(module, Module_):
+                continue
+            names = vars(module)
+            saved_dicts.append((name, names, dict(names)))
+            dicts.append({"name": name, "at": id(names),
+                          "skip": [id(key) for key in names if not watched(name, key, names[key])]})
+            for key, value in names.items():
+                label = name + "." + key
+                if not watched(name, key, value):
+                    continue
+                if type(value) is list:
+                    lists.append({"name": label, "at": id(value)})
+                elif type(value) is dict and key != "__builtins__" and key != "__annotations__" and value is not names:
+                    saved_dicts.append((label, value, dict(value)))
+                    dicts.append({"name": label, "at": id(value), "skip": []})
+                elif isinstance(value, type) and value.__flags__ & HEAP_TYPE and not value.__flags__ & IMMUTABLE:
+                    classes[id(value)] = (label, value)
+                for function in functions_of(value):
+                    functions.setdefault(name, {})[id(function)] = True
+        for label, value in classes.values():
+            getattr(value, "agentmill", None)
+            saved_classes.append((label, value, dict(vars(value))))
+            for part in vars(value).values():
+                for function in functions_of(part):
+                    functions.setdefault(label, {})[id(function)] = True
+        cells = {}
+        for function in own_functions():
+            functions.setdefault("the runner", {})[id(function)] = True
+            for key, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+                if key not in ("left", "last_code", "watch_text"):
+                    cells[id(cell)] = True
+        for key in ("DefaultContext", "BasicContext", "ExtendedContext"):
+            # prec, emax, emin, traps; then newtrap, round, clamp, all_cr: between them lies the status.
+            at = id(getattr(decimal, key))
+            words.append({"name": "decimal." + key, "at": at + 8, "count": 4})
+            words.append({"name": "decimal." + key, "at": at + 28, "count": 4})
+        watch_text = json.dumps({
+            "dicts": dicts, "lists": lists, "cells": list(cells), "words": words,
+            "functions": [{"name": key, "at": list(value)} for key, value in functions.items()],
+            "types": [{"name": label, "at": [id(value)]} for label, value in classes.values()],
+        })
         collect()
-        gc.freeze()
+        gc_freeze()
+
+    def own_functions():
+        return [run, reset, forget, check, encode, mapping, items, unordered, tag, texts, charge, clean, text_json,
+                big_int_text, symbolic, line_of, message_of, failure, evaluate, watched, is_code, functions_of,
+                Output.write, Output.writelines, Nowhere.write]
+
+    def hide():
+        """Takes what reaches JavaScript or raw memory out of reach; once, after the snapshot was restored."""
+        sys.meta_path[:] = [finder for finder in sys.meta_path
+                            if not module_of(type(finder)).startswith(("_pyodide", "pyodide"))]
+        for name in list(modules):
+            top = name.split(".")[0]
+            if top in HIDDEN:
+                modules[name] = None
+            elif top in DROPPED:
+                del modules[name]
+        for name in HIDDEN:
+            modules[name] = None
+        known_modules.clear()
+        known_modules.update(modules)
+        collect()
+        gc_freeze()
+
+    gc_freeze = gc.freeze
 
     def forget():
-        """Drops modules that the run imported; true if it replaced one that was there."""
-        extra = [name for name in modules if name not in known_modules]
-        for name in extra:
+        """Drops modules that the run imported, also from their parents."""
+        for name in [name for name in modules if name not in known_modules]:
             module = modules.pop(name)
             parent, _, child = name.rpartition(".")
-            if parent in known_modules and vars(known_modules[parent]).get(child) is module:
-                delattr_(known_modules[parent], child)
+            known = known_modules.get(parent)
+            if known is not None and vars(known).get(child) is module:
+                delattr_(known, child)
 
     delattr_ = delattr
 
     def reset():
-        set_trace(None)
-        set_profile(None)
         set_recursion_limit(1000)
         set_digits(4300)
         set_interval(0.005)
-        gc.enable()
+        enable_gc()
+        set_gc_debug(0)
         sys.stdin, sys.stderr = streams[0], nowhere
         if os.environ._data != environment:
             os.environ._data.clear()
@@ -323,24 +440,47 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
         if len(modules) != len(known_modules):
             forget()
         chdir(home)
+        for cache in regex_caches:
+            if cache:
+                cache.clear()
         collect()
 
+    regex_caches = (re._cache, re._cache2)
+
     def check():
-        """The first module whose attributes a run changed, or None."""
-        for name, names, values in watched:
-            if len(names) != len(values) or not all(map(is_, dict.values(names), values)):
-                return name
+        """The first name that a run changed, or None where what the canary saw was innocent."""
+        for name, known in known_modules.items():
+            if modules.get(name) is not known:
+                return "sys.modules[" + name + "]"
+        for name, names, saved in saved_dicts:
+            for key, value in saved.items():
+                if names.get(key, saved) is not value and watched(name, key, value):
+                    return name + "." + key
+            if len(names) != len(saved):
+                for key in names:
+                    if key not in saved and key != "__warningregistry__":
+                        return name + "." + str(key)
+        for label, value, saved in saved_classes:
+            names = vars(value)
+            for key, part in saved.items():
+                if key not in IGNORED and names.get(key, saved) is not part:
+                    return label + "." + key
+            for key in names:
+                if key not in saved and key not in IGNORED:
+                    return label + "." + str(key)
         return None
 
-    def run(code, setup, call, seed):
-        nonlocal left
+    def run(code, setup, call, seed, same):
+        nonlocal left, last_code
+        if not same:
+            last_code = None
         output = Output()
         sys.stdout = output
         scope = {"__name__": "tool", "__builtins__": builtins}
         value = None
         try:
             seed_random(seed)
-            value = Context().run(evaluate, code, setup, call, scope)
+            value = Context().run(evaluate, code, setup, call, scope, same)
             left = value_bytes
             answer = '{"ok":true,"value":' + encode(value) + ""
         except TooLarge:
@@ -358,7 +498,7 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
         return answer + ',"stdout":' + quote(printed) + "}"
 
     module = types.ModuleType("_agentmill_runner")
-    module.run, module.arm, module.check = run, arm, check
-    module.reset = reset
+    module.run, module.arm, module.check, module.hide = run, arm, check, hide
+    module.watch = lambda: watch_text
     modules["_agentmill_runner"] = module
 `;

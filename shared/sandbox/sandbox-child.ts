@@ -1,5 +1,8 @@
 import { readFileSync, readSync, writeSync } from 'node:fs';
-import { boot, memoryCap, type Python } from './boot.ts';
+import { boot, memoryCap, type Booted, type Python } from './boot.ts';
+import { makeCanary, type Watch } from './canary.ts';
+import { cleanFiles, lockFiles, openStreams } from './files.ts';
+import { freezeIntrinsics } from './harden.ts';
 import { runnerSource } from './preload.ts';
 
 /**
@@ -28,7 +31,8 @@ export type ChildRequest =
 const out = writeSync;
 const input = readSync;
 const now = performance.now.bind(performance);
-const exit = process.exit.bind(process);
+const { reallyExit } = process as unknown as { reallyExit(code: number): never };
+const exit = reallyExit.bind(process);
 const parse = JSON.parse;
 const stringify = JSON.stringify;
 
@@ -60,49 +64,73 @@ function answer(nonce: string, text: string): void {
 }
 
 /** Boots from the snapshot, or cold: imports what tools import and defines the runner. */
-async function start(config: ChildConfig): Promise<Python> {
+async function start(config: ChildConfig): Promise<Booted> {
   const wheels = config.wheels.map(({ name, path }) => ({ name, bytes: readFileSync(path) }));
   const snapshot = config.snapshot === null ? undefined : readFileSync(config.snapshot).subarray(32);
-  const python = await boot({
+  const booted = await boot({
     pyodide: config.pyodide,
     wheels,
     making: config.mode === 'snapshot',
     ...(snapshot ? { snapshot } : {}),
   });
-  if (!snapshot) python.runPython(runnerSource(config.wheels, config.packages));
-  return python;
+  if (!snapshot) booted.python.runPython(runnerSource(config.wheels, config.packages));
+  return booted;
 }
 
-type Run = (code: string, setup: string | undefined, call: string | undefined, seed: number) => string;
+type Run = (
+  code: string,
+  setup: string | undefined,
+  call: string | undefined,
+  seed: number,
+  same: boolean,
+) => string;
 
-function serveRuns(config: ChildConfig, python: Python, requests: Iterable<string>): void {
+function serveRuns(config: ChildConfig, { python, heap }: Booted, requests: Iterable<string>): void {
   const runner = python.pyimport('_agentmill_runner');
   const run = runner['run'] as Run;
   const check = runner['check'] as () => string | undefined;
+  const watch = (runner['watch'] as () => string)();
+  (runner['hide'] as () => void)();
+  const { FS: files } = python;
+  lockFiles(files);
+  const streams = openStreams(files);
+  freezeIntrinsics();
+  const canary = makeCanary(parse(watch) as Watch, heap);
+  /** What the run changed that it may not, after it was cleaned up. */
+  const tampering = (): string | undefined => {
+    cleanFiles(files, streams);
+    const change = canary.changed();
+    if (!change || change.sure) return change?.name;
+    const name = check();
+    if (name === undefined) canary.rearm();
+    return name;
+  };
   answer(config.nonce, '{"ready":true}');
+  // Whether a compiled text may serve again is decided here, where no run reaches.
+  let last: string | undefined;
   for (const line of requests) {
     const request = parse(line) as Extract<ChildRequest, { code: string }>;
     memoryCap.bytes = request.memoryBytes;
     const began = now();
     let text: string;
-    let fatal: string | undefined;
+    let change: string | undefined;
     try {
-      text = run(request.code, request.setup ?? undefined, request.call ?? undefined, request.seed);
+      const { code, setup, call, seed } = request;
+      text = run(code, setup ?? undefined, call ?? undefined, seed, code === last);
+      last = code;
+      change = tampering();
     } catch (error) {
-      text = 'null';
-      fatal = String((error as Error)?.message ?? error);
-    }
-    const ms = Math.round((now() - began) * 1000) / 1000;
-    if (fatal !== undefined) {
       // Python did not handle this: the interpreter is in no state to go on.
-      answer(config.nonce, `{"ms":${ms},"fatal":${stringify(fatal)}}`);
+      const fatal = stringify(String((error as Error)?.message ?? error));
+      answer(config.nonce, `{"ms":${since(began)},"fatal":${fatal}}`);
       return;
     }
-    const tampered = check();
-    const change = tampered === undefined ? '' : `,"tampered":${stringify(tampered)}`;
-    answer(config.nonce, `{"ms":${ms}${change},"answer":${text}}`);
+    const tampered = change === undefined ? '' : `,"tampered":${stringify(change)}`;
+    answer(config.nonce, `{"ms":${since(began)}${tampered},"answer":${text}}`);
   }
 }
+
+const since = (began: number): number => Math.round((now() - began) * 1000) / 1000;
 
 /** Calls a function of our program with JSON arguments. */
 const CALLER = `
@@ -131,10 +159,10 @@ async function main(): Promise<void> {
   const first = requests.next();
   if (first.done) return;
   const config = parse(first.value) as ChildConfig;
-  const python = await start(config);
-  if (config.mode === 'snapshot') write(python.makeMemorySnapshot());
-  else if (config.mode === 'program') serveProgram(config, python, requests);
-  else serveRuns(config, python, requests);
+  const booted = await start(config);
+  if (config.mode === 'snapshot') write(booted.python.makeMemorySnapshot());
+  else if (config.mode === 'program') serveProgram(config, booted.python, requests);
+  else serveRuns(config, booted, requests);
 }
 
 main().then(
