@@ -5,6 +5,7 @@ import type { Problem } from './jobs.ts';
 
 export const PROBLEMS = {
   'malformed-json': { status: 400, title: 'The body is not JSON' },
+  'out-of-range': { status: 400, title: 'A number is out of its range' },
   'bad-cursor': { status: 400, title: 'The cursor is not of this list' },
   forbidden: { status: 403, title: 'Not allowed' },
   'not-found': { status: 404, title: 'Not found' },
@@ -25,6 +26,7 @@ export const PROBLEMS = {
   'budget-exhausted': { status: 402, title: 'The budget is used up' },
   cancelled: { status: 409, title: 'The job was cancelled' },
   'task-failed': { status: 500, title: 'A task failed' },
+  'nothing-made': { status: 422, title: 'Nothing could be made of the input' },
   'tolerance-exceeded': { status: 500, title: 'Too many items failed' },
   'timed-out': { status: 504, title: 'The execution ran out of time' },
   'execution-stopped': { status: 500, title: 'The execution ended without finishing its job' },

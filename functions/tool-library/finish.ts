@@ -1,0 +1,153 @@
+import { writeJsonl } from '#shared/storage/jsonl.ts';
+import type { Json } from '#shared/storage/ports.ts';
+import type { TaskContext } from '#shared/task/context.ts';
+import { openEnvelope } from '#shared/task/envelope.ts';
+import { invalidInput } from '#shared/task/errors.ts';
+import { finishJob, outcomeOf, outputKey, type EndStatus, type Finished } from '#shared/task/finish.ts';
+import type { Problem } from '#shared/task/jobs.ts';
+import { problem } from '#shared/task/problems.ts';
+import type { CollectedSummary } from './collect/collect.ts';
+import type { ToolLibraryConfig } from './config.ts';
+import { jsonIfAny, rows } from './io.ts';
+import { keys } from './keys.ts';
+import { NOTE_CODES, type Reject } from './records.ts';
+import { stopOf } from './stop.ts';
+
+export interface FinishRequest {
+  jobId?: string | undefined;
+  workflow?: string | undefined;
+  executionName?: string | undefined;
+  event?: Json | undefined;
+  attempt?: number | undefined;
+  /** What a catcher caught. */
+  error?: { Error?: string | undefined; Cause?: string | undefined } | undefined;
+  published?: Json | undefined;
+}
+
+/** What the report says that a job's record repeats. */
+interface ReportFacts {
+  counts?: Record<string, number>;
+  yields?: Record<string, number>;
+  losslessness?: { cases: number; passing: number; coverage: number };
+}
+
+/** Ends a job, well or not: all rejects in one file, and through `finishJob` manifest, status and marker. */
+export async function finishLibrary(request: FinishRequest, ctx: TaskContext): Promise<Finished> {
+  const jobId = jobOf(request);
+  const attempt = request.attempt === undefined ? {} : { attempt: request.attempt };
+  const config = await jsonIfAny<ToolLibraryConfig>(ctx.artifacts, keys.config(jobId));
+  const failure = request.error ? await failureOf(request.error, ctx, jobId) : undefined;
+  if (!config) {
+    const error = failure?.error ? { error: failure.error } : {};
+    return finishJob(ctx, {
+      jobId,
+      status: failure?.status ?? 'FAILED',
+      content: {},
+      yields: {},
+      ...attempt,
+      ...error,
+    });
+  }
+  const histogram = new Map<string, number>();
+  await writeJsonl(ctx.artifacts, outputKey(jobId, 'rejects.jsonl'), allRejects(ctx, jobId, histogram));
+  const collected = await jsonIfAny<CollectedSummary>(ctx.artifacts, keys.collectSummary(jobId));
+  const report = await jsonIfAny<ReportFacts>(ctx.artifacts, keys.report(jobId));
+  const ingested = (await jsonIfAny<Record<string, number>>(ctx.artifacts, keys.ingestSummary(jobId))) ?? {};
+  const rejected = [...histogram]
+    .filter(([code]) => !NOTES.has(code))
+    .reduce((sum, [, count]) => sum + count, 0);
+  const stop = await stopOf(ctx, jobId);
+  const pending = collected?.open ?? 0;
+  const outcome = failure ?? outcomeOfRun(collected, rejected, stop, histogram);
+  return finishJob(ctx, {
+    jobId,
+    status: outcome.status,
+    content: {
+      libraryId: config.input.libraryId,
+      configHash: config.configHash,
+      sourceHash: config.sourceHash,
+      ...(config.base === undefined ? {} : { baseVersion: config.base }),
+      models: config.models,
+      roles: config.roles,
+      ingested,
+      counts: report?.counts ?? {},
+      yields: report?.yields ?? {},
+      losslessness: report?.losslessness ?? null,
+      rejects: Object.fromEntries([...histogram].sort(([a], [b]) => (a < b ? -1 : 1))),
+      published: request.published ?? null,
+    },
+    yields: {
+      ...ingested,
+      admitted: collected?.admitted ?? 0,
+      collapsed: collected?.collapsed ?? 0,
+      rejected,
+      ...report?.counts,
+    },
+    pending,
+    ...attempt,
+    ...(outcome.error ? { error: outcome.error } : {}),
+  });
+}
+
+const NOTES: ReadonlySet<string> = new Set(NOTE_CODES);
+
+function jobOf({ jobId, workflow, executionName, event }: FinishRequest): string {
+  if (jobId !== undefined) return jobId;
+  if (workflow === undefined || executionName === undefined || event === undefined) {
+    throw invalidInput(
+      'Finish needs `jobId`, or `workflow`, `executionName` and `event` to find the job by.',
+    );
+  }
+  return openEnvelope(workflow, executionName, event).jobId;
+}
+
+interface Outcome {
+  status: EndStatus;
+  error?: Problem;
+}
+
+async function failureOf(
+  error: NonNullable<FinishRequest['error']>,
+  ctx: TaskContext,
+  jobId: string,
+): Promise<Outcome> {
+  return (await ctx.jobs.cancelRequested(jobId)) ? { status: 'CANCELLED' } : outcomeOf(error);
+}
+
+function outcomeOfRun(
+  collected: CollectedSummary | undefined,
+  rejected: number,
+  stop: string | undefined,
+  histogram: ReadonlyMap<string, number>,
+): Outcome {
+  if (stop === 'cancelled') return { status: 'CANCELLED' };
+  if (stop === 'budget') return { status: 'BUDGET_EXHAUSTED' };
+  if ((collected?.tools ?? 0) === 0) {
+    const codes = [...histogram].sort(([, a], [, b]) => b - a).map(([code, count]) => `${code} ${count}`);
+    const why = codes.length > 0 ? `Rejects: ${codes.join(', ')}.` : 'The source has no rows.';
+    return { status: 'FAILED', error: problem('nothing-made', `No tool was admitted. ${why}`) };
+  }
+  return { status: rejected > 0 || stop !== undefined ? 'SUCCEEDED_WITH_ERRORS' : 'SUCCEEDED' };
+}
+
+/** Rejects and notes of all stages, in the order of their files. */
+async function* allRejects(
+  ctx: TaskContext,
+  jobId: string,
+  histogram: Map<string, number>,
+): AsyncGenerator<Reject> {
+  let after: string | undefined;
+  do {
+    const page = await ctx.artifacts.list({
+      prefix: `jobs/${jobId}/rejects/`,
+      ...(after === undefined ? {} : { after }),
+    });
+    for (const { key } of page.objects) {
+      for await (const reject of rows<Reject>(ctx.artifacts, key)) {
+        histogram.set(reject.code, (histogram.get(reject.code) ?? 0) + 1);
+        yield reject;
+      }
+    }
+    after = page.next;
+  } while (after !== undefined);
+}

@@ -1,0 +1,16 @@
+import { z } from 'zod';
+import { defineTask } from '#shared/task/define-task.ts';
+import { noteStop, STOPS, stopOf } from '../stop.ts';
+import { jobInput } from './create-schemas.ts';
+
+/** `NoteStop` in a child, `Check…` in the parent: whether the job ends early, and why. */
+export const handler = defineTask({
+  name: 'tool-library/stop',
+  evenIfCancelled: true,
+  input: z.object({ ...jobInput, stop: z.enum(STOPS).optional() }),
+  output: z.object({ stop: z.enum(STOPS).optional() }),
+  async run({ jobId, stop }, ctx) {
+    const found = stop === undefined ? await stopOf(ctx, jobId) : await noteStop(ctx, jobId, stop);
+    return found === undefined ? {} : { stop: found };
+  },
+});

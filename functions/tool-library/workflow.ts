@@ -1,0 +1,82 @@
+import { defineWorkflow, platform, type Capability, type TaskEntry } from '#shared/task/catalog.ts';
+import { ENCODER_EXTRAS } from '#shared/text/encoder.ts';
+import { ToolLibraryInputSchema } from './input.ts';
+
+const data: Capability[] = ['artifacts:read', 'artifacts:write', 'records'];
+
+const task = (
+  name: string,
+  memoryMb: number,
+  timeoutSeconds: number,
+  more: Partial<TaskEntry> = {},
+): TaskEntry => ({
+  entry: `tasks/${name}.ts`,
+  memoryMb,
+  timeoutSeconds,
+  capabilities: data,
+  ...more,
+});
+
+export default defineWorkflow({
+  name: 'tool-library',
+  title: 'A small library of tools from solved problems',
+  description:
+    'Turns solved problems, or a pile of one-question Python tools, into a small, structured, versioned library that loses no capability: extraction, validation by re-solving, topic tree, refactoring, proof by execution, search. After ToolLibGen (arXiv 2510.07768).',
+  definition: 'tool-library.asl.json',
+  input: ToolLibraryInputSchema,
+  examples: [
+    {
+      title: 'The example problems, answered without a model',
+      input: { source: 'examples/tool-library/problems.jsonl', libraryId: 'examples' },
+    },
+    {
+      title: 'An existing pile of tools, executed and refactored',
+      input: { source: 'examples/tool-library/tools.jsonl', libraryId: 'imported' },
+    },
+  ],
+  tasks: {
+    begin: platform.begin,
+    validate: task('validate', 512, 120),
+    ingest: task('ingest', 1024, 840),
+    'create-plan': task('create-plan', 2048, 240),
+    'create-gate': task('create-gate', 2048, 540),
+    'create-run': task('create-run', 1024, 840, { capabilities: [...data, 'sandbox:invoke'] }),
+    'create-apply': task('create-apply', 1024, 540, { capabilities: [...data, 'sandbox:invoke'] }),
+    'create-close': task('create-close', 1024, 240),
+    'collect-tools': task('collect-tools', 4096, 840),
+    stop: task('stop', 256, 30),
+    'embed-tools': task('embed-tools', 3008, 840, ENCODER_EXTRAS),
+    'plan-clusters': task('plan-clusters', 3008, 540, ENCODER_EXTRAS),
+    'apply-clusters': task('apply-clusters', 3008, 540, ENCODER_EXTRAS),
+    'balance-clusters': task('balance-clusters', 4096, 840),
+    finish: task('finish', 1024, 840),
+    infer: platform.infer(['models:default']),
+  },
+  triggers: {
+    api: true,
+    s3: {
+      prefix: 'ingest/tool-library/',
+      suffix: ['.jsonl', '.ndjson'],
+      toInput: ({ key }) => ({ source: key, libraryId: libraryOf(key) }),
+    },
+  },
+  concurrency: { jobs: 10, items: 50 },
+  retention: { workDays: 30, outputDays: null, recordDays: 180 },
+  limits: { timeoutHours: 96, maxObjectBytes: 5 * 1024 ** 3, maxBudgetMicroUsd: 1_000_000_000 },
+  stages: {
+    CreateTools: 'problems',
+    EmbedTools: 'tools',
+  },
+});
+
+/** The library that a dropped file is for: its name, as a library id. */
+function libraryOf(key: string): string {
+  const name = key
+    .slice(key.lastIndexOf('/') + 1)
+    .replace(/\.(?:jsonl|ndjson)$/, '')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^[^a-z]+|-+$/g, '')
+    .slice(0, 41);
+  return name.length >= 2 ? name : 'library';
+}
