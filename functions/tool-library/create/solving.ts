@@ -1,4 +1,3 @@
-import { hashOf } from '#shared/determinism/hash.ts';
 import { requestFor } from '#shared/models/role.ts';
 import type { InferRequest, InferResult } from '#shared/models/types.ts';
 import type { SandboxRequest } from '#shared/sandbox/types.ts';
@@ -187,7 +186,3 @@ function closeCounterfactual(transcript: Transcript, output: SolveWithToolsOutpu
     voided,
   };
 }
-
-/** What a request of this stage is remembered by. */
-export const inputHash = (request: InferRequest): string =>
-  hashOf([request.role, request.model, request.input ?? null, request.params ?? null]).slice(0, 32);

@@ -3,11 +3,11 @@ import { writeJsonl } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef } from '#shared/storage/ports.ts';
 import type { TaskContext } from '#shared/task/context.ts';
 import { sandboxLimits, type ToolLibraryConfig } from '../config.ts';
-import { allRows, jsonIfAny, rowsIfAny } from '../io.ts';
+import { allRows, jsonIfAny } from '../io.ts';
 import { keys } from '../keys.ts';
+import { planRequests, repliesTo, resultsAt, type LockstepScope, type Planned } from '../lockstep.ts';
 import { runAll } from '../sandbox.ts';
 import type { Limits, RunBatch } from './run-cases.ts';
-import { inputHash } from './solving.ts';
 import type { Item } from './state.ts';
 
 /** What the steps of a shard read and write. */
@@ -32,6 +32,8 @@ export interface ShardDone {
 const at = ({ config, part }: ShardScope, path: string): string =>
   `${keys.createPrefix(config.jobId, part)}/${path}`;
 
+export type { Planned };
+
 export const readState = ({ ctx }: ShardScope, ref: ArtifactRef): Promise<Item[]> =>
   allRows<Item>(ctx.artifacts, ref);
 
@@ -48,65 +50,26 @@ export async function finishedShard(scope: ShardScope): Promise<ShardDone | unde
   return done?.configHash === scope.config.configHash && done.open === 0 ? done : undefined;
 }
 
+const lockstep = ({ ctx, config, part }: ShardScope): LockstepScope => ({
+  ctx,
+  prefix: keys.createPrefix(config.jobId, part),
+});
+
 /** Where the answers of a step are kept, over attempts. */
-export const resultsKey = (scope: ShardScope, step: string): string => at(scope, `results/${step}.jsonl`);
+export const resultsKey = (scope: ShardScope, step: string): string => resultsAt(lockstep(scope), step);
 
-/** An answer with what it answers: another prompt, model or tool makes it another question. */
-interface Remembered {
-  hash: string;
-  result: InferResult;
-}
-
-const settled = async (scope: ShardScope, step: string): Promise<Map<string, InferResult>> => {
-  const known = await rowsIfAny<Remembered>(scope.ctx.artifacts, resultsKey(scope, step));
-  return new Map(known.map(({ hash, result }) => [`${result.id} ${hash}`, result]));
-};
-
-export interface Planned {
-  requests: ArtifactRef;
-  prefix: string;
-  count: number;
-}
-
-/** Writes the requests that an earlier attempt has no answer to. */
-export async function planStep(
+export const planStep = (
   scope: ShardScope,
   step: string,
   requests: readonly InferRequest[],
-): Promise<Planned> {
-  const known = await settled(scope, step);
-  const asked = requests.filter((request) => !known.has(`${request.id} ${inputHash(request)}`));
-  const prefix = at(scope, `${step}.${scope.ctx.attempt}`);
-  const ref = await writeJsonl(scope.ctx.artifacts, `${prefix}.requests.jsonl`, asked);
-  return { requests: ref, prefix, count: asked.length };
-}
+): Promise<Planned> => planRequests(lockstep(scope), step, requests);
 
-/** The answers to a step's requests, this attempt's and earlier ones', by request id; they are kept. */
-export async function repliesOf(
+export const repliesOf = (
   scope: ShardScope,
   step: string,
   requests: readonly InferRequest[],
   results: ArtifactRef,
-): Promise<Map<string, InferResult>> {
-  const fresh = new Map<string, InferResult>();
-  for (const result of await allRows<InferResult>(scope.ctx.artifacts, results)) {
-    // A second pass over failures appends its answer after the first one's.
-    const before = fresh.get(result.id);
-    if (!before || before.status === 'failed') fresh.set(result.id, result);
-  }
-  const known = await settled(scope, step);
-  const replies = new Map<string, InferResult>();
-  const kept: Remembered[] = [];
-  for (const request of requests) {
-    const hash = inputHash(request);
-    const result = known.get(`${request.id} ${hash}`) ?? fresh.get(request.id);
-    if (!result) continue;
-    replies.set(request.id, result);
-    if (result.status !== 'failed') kept.push({ hash, result });
-  }
-  await writeJsonl(scope.ctx.artifacts, resultsKey(scope, step), kept);
-  return replies;
-}
+): Promise<Map<string, InferResult>> => repliesTo(lockstep(scope), step, requests, results);
 
 export const limitsOf = (scope: ShardScope): Limits => sandboxLimits(scope.config);
 

@@ -1,0 +1,82 @@
+import { hashOf } from '#shared/determinism/hash.ts';
+import type { InferRequest, InferResult } from '#shared/models/types.ts';
+import { writeJsonl } from '#shared/storage/jsonl.ts';
+import type { ArtifactRef } from '#shared/storage/ports.ts';
+import type { TaskContext } from '#shared/task/context.ts';
+import { allRows, rowsIfAny } from './io.ts';
+
+/**
+ * R(role) over many items in lockstep: one file of requests a step. Answers are kept over attempts by what they answer,
+ * so that a job that goes on asks only what is open.
+ */
+export interface LockstepScope {
+  ctx: Pick<TaskContext, 'artifacts' | 'attempt'>;
+  /** Key prefix of the part's files. */
+  prefix: string;
+}
+
+/** The requests of one step, and where inference leaves the answers. */
+export interface Planned {
+  requests: ArtifactRef;
+  prefix: string;
+  count: number;
+}
+
+/** What a request is remembered by: another prompt, model or input makes it another question. */
+export const inputHash = (request: InferRequest): string =>
+  hashOf([request.role, request.model, request.input ?? null, request.params ?? null]).slice(0, 32);
+
+/** An answer with what it answers. */
+interface Remembered {
+  hash: string;
+  result: InferResult;
+}
+
+/** Where the answers of a step are kept, over attempts. */
+export const resultsAt = (scope: LockstepScope, step: string): string =>
+  `${scope.prefix}/results/${step}.jsonl`;
+
+async function settled(scope: LockstepScope, step: string): Promise<Map<string, InferResult>> {
+  const known = await rowsIfAny<Remembered>(scope.ctx.artifacts, resultsAt(scope, step));
+  return new Map(known.map(({ hash, result }) => [`${result.id} ${hash}`, result]));
+}
+
+/** Writes the requests that an earlier attempt has no answer to. */
+export async function planRequests(
+  scope: LockstepScope,
+  step: string,
+  requests: readonly InferRequest[],
+): Promise<Planned> {
+  const known = await settled(scope, step);
+  const asked = requests.filter((request) => !known.has(`${request.id} ${inputHash(request)}`));
+  const prefix = `${scope.prefix}/${step}.${scope.ctx.attempt}`;
+  const ref = await writeJsonl(scope.ctx.artifacts, `${prefix}.requests.jsonl`, asked);
+  return { requests: ref, prefix, count: asked.length };
+}
+
+/** The answers to a step's requests, this attempt's and earlier ones', by request id; they are kept. */
+export async function repliesTo(
+  scope: LockstepScope,
+  step: string,
+  requests: readonly InferRequest[],
+  results: ArtifactRef | undefined,
+): Promise<Map<string, InferResult>> {
+  const fresh = new Map<string, InferResult>();
+  for (const result of results ? await allRows<InferResult>(scope.ctx.artifacts, results) : []) {
+    // A second pass over failures appends its answer after the first one's.
+    const before = fresh.get(result.id);
+    if (!before || before.status === 'failed') fresh.set(result.id, result);
+  }
+  const known = await settled(scope, step);
+  const replies = new Map<string, InferResult>();
+  const kept: Remembered[] = [];
+  for (const request of requests) {
+    const hash = inputHash(request);
+    const result = known.get(`${request.id} ${hash}`) ?? fresh.get(request.id);
+    if (!result) continue;
+    replies.set(request.id, result);
+    if (result.status !== 'failed') kept.push({ hash, result });
+  }
+  await writeJsonl(scope.ctx.artifacts, resultsAt(scope, step), kept);
+  return replies;
+}
