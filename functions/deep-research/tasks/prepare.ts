@@ -13,7 +13,7 @@ import { keysOf } from '../keys.ts';
 import { readQuestions, type QuestionReject } from '../questions/read.ts';
 import type { RolloutLine, Run } from '../records.ts';
 import { createRuns, jsonIfAny } from '../run/store.ts';
-import { hasWebSearch } from '../tools/web.ts';
+import { searchProvider } from '#shared/research/search/provider.ts';
 import { count, RefSchema } from './schemas.ts';
 
 /** Run records written at once. */
@@ -51,7 +51,7 @@ export const handler = defineTask({
       model: model ?? 'builtin',
       created: job?.job.createdAt ?? isoTime(runtime.clock.now()),
       registry,
-      webSearch: hasWebSearch(runtime.env),
+      webSearch: searchProvider(runtime.env) !== undefined,
     });
     const keys = keysOf(jobId);
     const earlier = await jsonIfAny<ResearchConfig>(artifacts, keys.config);
