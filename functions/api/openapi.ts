@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { PROBLEMS, type ProblemSlug } from '#shared/task/problems.ts';
 import type { Route } from './route.ts';
+import * as libraries from './library-schemas.ts';
 import * as schemas from './schemas.ts';
 
 /** The OpenAPI 3.1 document, made from the route table and its zod schemas. */
@@ -20,12 +21,22 @@ const RESOURCES: Record<string, z.ZodType> = {
   Workflow: schemas.WorkflowDetail,
   Upload: schemas.Upload,
   OpenApi: schemas.OpenApiDocument,
+  LibraryPage: libraries.LibraryPage,
+  Library: libraries.LibraryDetail,
+  LibraryVersionPage: libraries.VersionPage,
+  LibraryToolPage: libraries.ToolPage,
+  LibrarySearchResult: libraries.SearchResult,
+  InvokeResult: libraries.InvokeResult,
+  LibraryAlias: libraries.AliasSchema,
 };
 const REQUESTS: Record<string, z.ZodType> = {
   CreateJob: schemas.CreateBody,
   ResumeJob: schemas.ResumeBody,
   CancelJob: schemas.CancelBody,
   CreateUpload: schemas.UploadBody,
+  SearchLibrary: libraries.SearchBody,
+  InvokeTool: libraries.InvokeBody,
+  MoveAlias: libraries.AliasBody,
 };
 
 /** Problems that any route with an authoriser may answer. */

@@ -1,4 +1,5 @@
 import { cancelJob, createJob, getJob, listEvents, listJobs, resumeJob } from './jobs.ts';
+import { libraryRoutes } from './libraries.ts';
 import { createUpload, listOutputs } from './objects.ts';
 import { openApi } from './openapi.ts';
 import { route, type Route } from './route.ts';
@@ -33,4 +34,5 @@ export const routes: readonly Route[] = [
   listOutputs,
   cancelJob,
   resumeJob,
+  ...libraryRoutes,
 ];

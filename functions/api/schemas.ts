@@ -160,14 +160,14 @@ export const UploadBody = z.strictObject({
     .regex(/^[\w.+-]{1,100}\/[\w.+-]{1,100}(?:; ?[\w-]+=[\w.+-]+)?$/, 'is no media type'),
 });
 
-const limit = (max: number, standard: number) =>
+export const limit = (max: number, standard: number) =>
   z
     .string()
     .regex(/^\d{1,4}$/, 'is a whole number')
     .transform(Number)
     .pipe(z.int().min(1).max(max))
     .prefault(String(standard));
-const cursor = z.string().min(1).max(2048).optional();
+export const cursor = z.string().min(1).max(2048).optional();
 
 export const ListQuery = z.strictObject({
   workflow: z.string().max(64).optional(),

@@ -5,7 +5,7 @@ import { invalidInput } from '#shared/task/errors.ts';
 import type { Runtime } from '#shared/task/runtime.ts';
 import { keywordCall } from './python.ts';
 import { toolOf, type LoadedLibrary } from './load.ts';
-import { libraryPk } from './store.ts';
+import { countInvocation } from './counts.ts';
 
 /** Calling a tool of a published library (section 10). */
 
@@ -17,17 +17,6 @@ const importsOf = (code: string): SandboxPackage[] =>
 
 export type Invocation =
   Omit<Extract<SandboxResult, { ok: true }>, 'id'> | Omit<Extract<SandboxResult, { ok: false }>, 'id'>;
-
-/** How often a tool of a version was called, and how often that failed. */
-export interface InvocationCounts {
-  invocations: number;
-  errors: number;
-}
-
-const countKey = (libraryId: string, version: string, name: string) => ({
-  pk: libraryPk(libraryId),
-  sk: `COUNT#${version}#${name}`,
-});
 
 /**
  * Runs a tool in the sandbox with JSON arguments. A tool that raises is an answer (`ok: false`), not an error. Counted
@@ -66,21 +55,6 @@ export async function invokeTool(
     },
     { unitId: `library ${libraryId} ${version}`, ...options },
   );
-  await runtime.records.update(countKey(libraryId, version, tool.name), {
-    add: { invocations: 1, errors: result.ok ? 0 : 1 },
-  });
+  await countInvocation(runtime, library.manifest, tool.name, result.ok);
   return result;
-}
-
-/** Counts of one tool of a version; zeros where it was never called. */
-export async function invocationCounts(
-  runtime: Runtime,
-  library: Pick<LoadedLibrary['manifest'], 'libraryId' | 'version'>,
-  name: string,
-): Promise<InvocationCounts> {
-  const item = await runtime.records.get(countKey(library.libraryId, library.version, name));
-  return {
-    invocations: Number(item?.attributes.invocations ?? 0),
-    errors: Number(item?.attributes.errors ?? 0),
-  };
 }

@@ -21,7 +21,7 @@ export interface InputReference {
   sha256?: string;
 }
 
-const PLATFORM_KEY = /^(?:jobs|uploads|ingest|mapruns|async|cache)\//;
+const PLATFORM_KEY = /^(?:jobs|uploads|ingest|libraries|mapruns|async|cache)\//;
 const S3_URI = /^s3:\/\/([^/]+)\/(.*)$/s;
 
 /** Every ArtifactRef of the platform's bucket in an input, and every text that is a key or `s3://` URI of a platform prefix. */

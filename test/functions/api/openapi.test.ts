@@ -5,9 +5,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createApi } from '#functions/api/create-api.ts';
 import { openApi } from '#functions/api/openapi.ts';
 import { routes } from '#functions/api/routes.ts';
+import { closeSandbox } from '#shared/library/service.ts';
 import { jobControl } from '#shared/task/job-control.ts';
-import { eventClient, jwt, type Answer, type Call } from '#test/support/api.ts';
+import { eventClient, jwt, type Answer, type Call, type Client } from '#test/support/api.ts';
 import { testCatalog } from '#test/support/catalog.ts';
+import { libraryTool, PROFIT, publishTools } from '#test/support/library.ts';
 import { embeddedRuntime, type TestRuntime } from '#test/support/runtime.ts';
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a document of many shapes
@@ -131,8 +133,36 @@ describe('[infra-api-cli 21] recorded responses conform', () => {
       patch: { error: { type: 't', title: 't', status: 500, detail: 'd' } },
     });
     await send({ path: `/v1/jobs/${jobId}` });
+    await libraryCalls(host.runtime, send, post);
   });
-  afterAll(() => host.close());
+  afterAll(async () => {
+    await closeSandbox(host.runtime);
+    await host.close();
+  });
+
+  async function libraryCalls(
+    runtime: TestRuntime['runtime'],
+    send: Client,
+    post: (path: string, body?: unknown) => Promise<Answer>,
+  ): Promise<void> {
+    const wrong = libraryTool('divide', 'Divides.', 'def divide(a, b=0):\n    return a / b', {
+      parameters: { a: 'number' },
+      path: ['arithmetic'],
+    });
+    const { version } = await publishTools(runtime, 'sums', [PROFIT, wrong]);
+    const base = '/v1/libraries/sums';
+    for (const path of ['/v1/libraries', base, `${base}/versions`, '/v1/libraries/nope'])
+      await send({ path });
+    for (const format of ['agentmill', 'openai', 'mcp'])
+      await send({ path: `${base}/tools`, query: { format, limit: '1' } });
+    await post(`${base}/search`, { query: 'profit', k: 1 });
+    await post(`${base}/search`, { query: 'profit', k: 21 });
+    await post(`${base}/tools/${PROFIT.name}/invoke`, { arguments: { quantity: 24, price: 3 } });
+    await post(`${base}/tools/divide/invoke`, { arguments: { a: 1 } });
+    await post(`${base}/tools/divide/invoke`);
+    await post(`${base}/alias`, { alias: 'stable', version });
+    await post(`${base}/alias`, { alias: 'stable', version, ifVersion: 'v_0000000000000000' });
+  }
 
   const operationOf = ({ method = 'GET', path }: Call): Json => {
     const match = Object.keys(document.paths as Json).filter((template) =>
