@@ -167,7 +167,8 @@ export interface LedgerRow {
   role: string;
   roleVersion: string;
   model: string;
-  provider: ProviderName;
+  /** `http`: no model was asked but a paid service, such as one that searches; `model` names it. */
+  provider: ProviderName | 'http';
   variant?: string;
   kind: 'call' | 'reask' | 'fallback' | 'hedge' | 'cache' | 'probe';
   routeReason?: string;
