@@ -69,7 +69,7 @@ export function alwaysStatements(): StatementSpec[] {
 /** The statements of a task's declared capabilities. @throws Error on a capability that names nothing known. */
 export function capabilityStatements(capabilities: readonly Capability[], r: Resources): StatementSpec[] {
   const statements = capabilities.flatMap((capability) => statementsOf(capability, r));
-  if (capabilities.some((capability) => /^(artifacts|records|queue)/.test(capability))) {
+  if (capabilities.some((capability) => /^(artifacts|records|queue|libraries)/.test(capability))) {
     statements.push(...keyStatements(r));
   }
   return mergeStatements(statements);
@@ -132,6 +132,8 @@ function statementsOf(capability: Capability, r: Resources): StatementSpec[] {
         },
         overlayStatement(r),
       ];
+    case 'libraries':
+      return name === 'read' ? libraryStatements(r) : [publishStatement(r)];
     case 'queue':
       return [{ sid: 'Send', actions: ['sqs:SendMessage'], resources: [r.queueArn(name)] }];
     case 'models':
@@ -162,6 +164,30 @@ function statementsOf(capability: Capability, r: Resources): StatementSpec[] {
       throw new Error(`The capability "${capability}" is not known.`);
   }
 }
+
+/** Published tool libraries: their files, and the records of their versions, aliases and counters. */
+export const libraryStatements = (r: Resources): StatementSpec[] => [
+  {
+    sid: 'ReadLibraries',
+    wildcard: 'Libraries and their versions are made at run time; a version never changes.',
+    actions: ['s3:GetObject', 's3:GetObjectVersion'],
+    resources: [`${r.bucketArn}/libraries/*`],
+  },
+  listStatement('ListLibraries', r, ['libraries/*']),
+  {
+    sid: 'LibraryRecords',
+    actions: ITEM_ACTIONS,
+    resources: [r.tableArn],
+    conditions: leadingKeys('LIB#*', 'LIBRARIES')!,
+  },
+];
+
+const publishStatement = (r: Resources): StatementSpec => ({
+  sid: 'PublishLibraries',
+  wildcard: 'Libraries and their versions are made at run time.',
+  actions: ['s3:PutObject', 's3:PutObjectTagging', 's3:AbortMultipartUpload'],
+  resources: [`${r.bucketArn}/libraries/*`],
+});
 
 /** Listing below prefixes. Without it S3 answers 403, not 404, for objects that are not there: hence `IfExists`, since looking at one object names no prefix. */
 export const listStatement = (sid: string, r: Resources, prefixes: string[]): StatementSpec => ({

@@ -2,6 +2,7 @@ import {
   ITEM_ACTIONS,
   keyStatements,
   leadingKeys,
+  libraryStatements,
   listStatement,
   mergeStatements,
   modelStatements,
@@ -60,6 +61,15 @@ export function completionStatements(r: Resources): StatementSpec[] {
     ...keyStatements(r),
   ]);
 }
+
+/** What the API does besides: it searches published libraries and runs their tools. */
+export const apiStatements = (r: Resources): StatementSpec[] =>
+  mergeStatements([
+    ...entryStatements(r),
+    // Its records are the whole table already.
+    ...libraryStatements(r).filter(({ sid }) => sid !== 'LibraryRecords'),
+    { sid: 'Sandbox', actions: ['lambda:InvokeFunction'], resources: [r.sandboxArn] },
+  ]);
 
 /** What the API, the triggers and the sweeper do: they stand before every workflow. */
 export function entryStatements(r: Resources): StatementSpec[] {

@@ -14,7 +14,7 @@ import { alarmAbove } from '../constructs/machine-alarms.ts';
 import { Task } from '../constructs/task.ts';
 import type { Context } from '../context.ts';
 import type { Resources } from '../iam.ts';
-import { entryStatements } from '../service-statements.ts';
+import { apiStatements, entryStatements } from '../service-statements.ts';
 import { machineName, rulePrefix } from '../names.ts';
 import type { SharedValues } from '../shared-values.ts';
 import type { StageSettings } from '../stages.ts';
@@ -39,18 +39,23 @@ export class EntryStack extends Stack {
     const { context, settings, shared } = props;
     // Imported, so that nothing is written into policies of the data stack.
     const starts = Queue.fromQueueArn(this, 'Starts', shared.startsArn);
+    const resources = props.resources(this, '*');
     const common = {
       context,
       settings,
       workflow: 'entry',
       memoryMb: 512,
-      statements: entryStatements(props.resources(this, '*')),
+      statements: entryStatements(resources),
       environment: { ...props.environment, AGENTMILL_ADMINS: context.admins.join(',') },
     };
     const api = new Task(this, 'Api', {
       ...common,
       task: 'api',
       ...services.api,
+      // Searches embed their query on a whole core, beside the vectors of the libraries they used last.
+      memoryMb: 1769,
+      statements: apiStatements(resources),
+      environment: { ...common.environment, AGENTMILL_SANDBOX_FUNCTION: resources.sandboxArn },
       timeoutSeconds: 20,
     });
     this.front = new HttpApiFront(this, 'Front', {

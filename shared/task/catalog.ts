@@ -8,6 +8,8 @@ export type Capability =
   | 'artifacts:write'
   | 'records'
   | 'sandbox:invoke'
+  | 'libraries:read'
+  | 'libraries:write'
   | `queue:${string}`
   | `models:${string}`
   | `workflows:start:${string}`
