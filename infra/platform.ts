@@ -1,6 +1,6 @@
 import { ArnFormat, Aws, Tags, type App, type Stack } from 'aws-cdk-lib';
 import type { ModelEntry } from '#shared/models/types.ts';
-import type { WorkflowEntry } from '#shared/task/catalog.ts';
+import { usesSandbox, type WorkflowEntry } from '#shared/task/catalog.ts';
 import type { FrontRoute } from './constructs/http-api-front.ts';
 import { readContext, type Context } from './context.ts';
 import type { Resources } from './iam.ts';
@@ -29,7 +29,7 @@ export interface PlatformStacks {
   workflows: Map<string, WorkflowStack>;
   entry: EntryStack;
   ops: OpsStack;
-  /** Only where the context gives images. */
+  /** Where a task runs generated code, or the context gives images. */
   sandbox?: SandboxStack;
 }
 
@@ -122,9 +122,15 @@ export function buildPlatform(app: App, props: PlatformProps): PlatformStacks {
     models,
     shared,
   });
+  const python = catalog.some(({ tasks }) => Object.values(tasks).some(usesSandbox));
   const sandbox =
-    context.images.sandbox || context.images.browser
-      ? new SandboxStack(app, stackName(stage, 'sandbox'), { ...options('sandbox'), context, settings })
+    python || context.images.sandbox || context.images.browser
+      ? new SandboxStack(app, stackName(stage, 'sandbox'), {
+          ...options('sandbox'),
+          context,
+          settings,
+          python,
+        })
       : undefined;
   // Imports by name tell CDK nothing of the order.
   for (const stack of [modelsStack, ...workflows.values(), entry, ops]) stack.addStackDependency(data);

@@ -21,7 +21,7 @@ import {
 import { Construct } from 'constructs';
 import { definitionFile, definitionText } from '#functions/definitions.ts';
 import { bundleOf } from '#functions/bundling.ts';
-import type { WorkflowEntry } from '#shared/task/catalog.ts';
+import { usesSandbox, type WorkflowEntry } from '#shared/task/catalog.ts';
 import { pascalCase, placeholdersOf } from '#shared/task/placeholders.ts';
 import type { Context } from '../context.ts';
 import { distributedMapLabels } from '../definitions.ts';
@@ -87,6 +87,7 @@ export class Workflow extends Construct {
             AGENTMILL_WORKFLOW: entry.name,
             AGENTMILL_TASK: task,
             ...(spec.platform === 'infer' ? identityEnvironment(context) : {}),
+            ...(usesSandbox(spec) ? { AGENTMILL_SANDBOX_FUNCTION: props.resources.sandboxArn } : {}),
           },
           inVpc: spec.platform === 'infer',
         }),

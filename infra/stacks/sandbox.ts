@@ -9,9 +9,18 @@ import {
 } from 'aws-cdk-lib/aws-ec2';
 import { Repository } from 'aws-cdk-lib/aws-ecr';
 import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { DockerImageCode, DockerImageFunction } from 'aws-cdk-lib/aws-lambda';
+import {
+  Architecture,
+  DockerImageCode,
+  DockerImageFunction,
+  Function as LambdaFunction,
+  Runtime,
+  type FunctionOptions,
+} from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
+import { services } from '#functions/services.ts';
+import { bundledCode } from '../bundling.ts';
 import type { Context } from '../context.ts';
 import { functionName, logGroupName } from '../names.ts';
 import { acknowledge } from '../nag.ts';
@@ -28,18 +37,21 @@ const INTERFACE_ACTIONS = [
 ];
 
 /**
- * Functions from image digests that the context gives: `sandbox` runs generated code, without a way out and without
- * permissions of its own; `browser` renders pages (infra-api-cli sections 2 and 12).
+ * `python` runs generated code, without a way out, without an environment and without permissions of its own: our own
+ * bundle, or an image by digest that the context gives. `browser` renders pages, only from an image (infra-api-cli
+ * sections 2 and 12; tool-library section 7).
  */
 export class SandboxStack extends Stack {
   constructor(
     scope: Construct,
     id: string,
-    props: StackProps & { context: Context; settings: StageSettings },
+    props: StackProps & { context: Context; settings: StageSettings; python: boolean },
   ) {
     super(scope, id, props);
     const { images } = props.context;
-    if (images.sandbox) this.add(props, 'python', images.sandbox, this.isolatedVpc(props.settings));
+    if (props.python || images.sandbox) {
+      this.add(props, 'python', images.sandbox, this.isolatedVpc(props.settings));
+    }
     if (images.browser) this.add(props, 'browser', images.browser, undefined);
   }
 
@@ -66,10 +78,9 @@ export class SandboxStack extends Stack {
   private add(
     { context, settings }: { context: Context; settings: StageSettings },
     task: 'python' | 'browser',
-    image: string,
+    image: string | undefined,
     vpc: IVpc | undefined,
   ): void {
-    const { repositoryArn, repositoryName, digest } = parseImage(this, image);
     const logGroup = new LogGroup(this, `${task}Logs`, {
       logGroupName: logGroupName(context.stage, 'sandbox', task),
       retention: settings.logDays as RetentionDays,
@@ -112,13 +123,9 @@ export class SandboxStack extends Stack {
         'Network interfaces of a function in a VPC have no resources to name; the code itself is denied them.',
       );
     }
-    const fn = new DockerImageFunction(this, `${task}Function`, {
+    const common = {
       functionName: name,
       description: `sandbox: ${task}`,
-      code: DockerImageCode.fromEcr(
-        Repository.fromRepositoryAttributes(this, `${task}Images`, { repositoryArn, repositoryName }),
-        { tagOrDigest: digest },
-      ),
       memorySize: 2048,
       timeout: Duration.seconds(task === 'python' ? 330 : 120),
       ephemeralStorageSize: Size.mebibytes(512),
@@ -127,8 +134,29 @@ export class SandboxStack extends Stack {
       ...(vpc
         ? { vpc, vpcSubnets: { subnetType: SubnetType.PRIVATE_ISOLATED }, allowAllOutbound: false }
         : {}),
-    });
+    };
+    const fn =
+      image === undefined
+        ? new LambdaFunction(this, `${task}Function`, {
+            ...common,
+            runtime: Runtime.NODEJS_24_X,
+            architecture: Architecture.ARM_64,
+            handler: 'index.handler',
+            code: bundledCode(services.sandbox),
+          })
+        : this.fromImage(`${task}Function`, task, image, common);
     Tags.of(fn).add('agentmill:component', task);
+  }
+
+  private fromImage(id: string, task: string, image: string, common: FunctionOptions): DockerImageFunction {
+    const { repositoryArn, repositoryName, digest } = parseImage(this, image);
+    return new DockerImageFunction(this, id, {
+      ...common,
+      code: DockerImageCode.fromEcr(
+        Repository.fromRepositoryAttributes(this, `${task}Images`, { repositoryArn, repositoryName }),
+        { tagOrDigest: digest },
+      ),
+    });
   }
 }
 

@@ -15,6 +15,10 @@ export type Capability =
   | `workflows:start:${string}`
   | `secrets:${string}`;
 
+/** Whether a task runs generated code. */
+export const usesSandbox = ({ capabilities }: Pick<TaskEntry, 'capabilities'>): boolean =>
+  capabilities.includes('sandbox:invoke');
+
 /** What lies beside a bundled module because it cannot be inside it. */
 export interface BundleExtras {
   /**

@@ -208,8 +208,51 @@ describe('the sandbox', () => {
     expect(app.node.children.length).toBeGreaterThan(5);
   });
 
-  test('stands only where images are given, and only by digest', () => {
-    expect(buildFixture().stacks.sandbox).toBeUndefined();
+  test('is our own bundle where no image is given: no way out, no environment, logs alone', () => {
+    const stack = buildFixture().stacks.sandbox!;
+    expect(new AwsSolutionsChecks().validateScope(stack).violations).toEqual([]);
+    const template = Template.fromStack(stack);
+    expect(policyFindings(template.toJSON())).toEqual([]);
+    for (const type of ['AWS::EC2::InternetGateway', 'AWS::EC2::NatGateway', 'AWS::EC2::VPCEndpoint']) {
+      template.resourceCountIs(type, 0);
+    }
+    const functions = Object.values(template.findResources('AWS::Lambda::Function'));
+    const python = functions.find(
+      ({ Properties }) => Properties.FunctionName === 'agentmill-dev-sandbox-python',
+    )!;
+    expect(python.Properties).toMatchObject({
+      Runtime: 'nodejs24.x',
+      Architectures: ['arm64'],
+      Handler: 'index.handler',
+      MemorySize: 2048,
+      Timeout: 330,
+      VpcConfig: { SubnetIds: expect.any(Array), SecurityGroupIds: expect.any(Array) },
+    });
+    expect(python.Properties.Environment).toBeUndefined();
+    const statements = Object.entries(template.findResources('AWS::IAM::Policy'))
+      .filter(([id]) => id.startsWith('pythonRole'))
+      .flatMap(
+        ([, policy]) => policy.Properties.PolicyDocument.Statement as { Effect: string; Action: unknown }[],
+      );
+    const allowed = statements
+      .filter(({ Effect }) => Effect === 'Allow')
+      .flatMap(({ Action }) => [Action].flat());
+    expect(allowed.every((action) => /^(logs|ec2):/.test(String(action)))).toBe(true);
+    expect(statements.filter(({ Effect }) => Effect === 'Deny')).toHaveLength(1);
+  });
+
+  test('is named to the tasks that may call it, and to no other', () => {
+    const template = Template.fromStack(buildFixture().stacks.workflows.get('sample')!);
+    const named = Object.values(template.findResources('AWS::Lambda::Function'))
+      .filter(({ Properties }) => Properties.Environment.Variables.AGENTMILL_SANDBOX_FUNCTION !== undefined)
+      .map(({ Properties }) => Properties.FunctionName);
+    expect(named).toEqual(['agentmill-dev-sample-work']);
+  });
+
+  test('stands only where a task runs generated code or images are given, and these only by digest', () => {
+    const tame = sampleWorkflow();
+    tame.tasks['work']!.capabilities = ['records'];
+    expect(buildFixture({ catalog: [tame] }).stacks.sandbox).toBeUndefined();
     expect(() => buildFixture({ context: { images: { sandbox: 'sandbox:latest' } } })).toThrow(/by digest/);
   });
 });
