@@ -147,31 +147,34 @@ export class ApiClient {
     return this.#ofJob('POST', jobId, '/resume', { body: budget ? { budget } : {} });
   }
 
-  /** Uploads the files of one folder side by side and returns the prefix they are below. */
-  async uploadFolder(workflow: string, paths: readonly string[]): Promise<string> {
-    let uploadId: string | undefined;
+  /**
+   * Uploads the files of one folder side by side and returns the prefix they are below.
+   * @param key the job's idempotency key: with it the same files always lie below the same prefix.
+   */
+  async uploadFolder(workflow: string, paths: readonly string[], key?: string): Promise<string> {
+    const files: LocalFile[] = [];
+    for (const path of paths) files.push(await localFile(path));
+    let joins: { uploadId?: string; idempotencyKey?: string } = keyOfFiles(files, key);
     let prefix = '';
-    for (const path of paths) {
-      const { ref, uploadId: id } = await this.#put(workflow, path, uploadId);
-      uploadId = id;
+    for (const file of files) {
+      const { ref, uploadId } = await this.#put(workflow, file, joins);
+      joins = { uploadId };
       prefix = ref.key.slice(0, ref.key.lastIndexOf('/') + 1);
     }
     return prefix;
   }
 
-  /** Uploads a local file under the caller's uploads and returns its reference. */
-  async upload(workflow: string, path: string): Promise<ArtifactRef> {
-    return (await this.#put(workflow, path)).ref;
+  /** Uploads a local file under the caller's uploads and returns its reference; with a key always the same one. */
+  async upload(workflow: string, path: string, key?: string): Promise<ArtifactRef> {
+    const file = await localFile(path);
+    return (await this.#put(workflow, file, keyOfFiles([file], key))).ref;
   }
 
   async #put(
     workflow: string,
-    path: string,
-    uploadId?: string,
+    { path, bytes, sha256 }: LocalFile,
+    joins: { uploadId?: string; idempotencyKey?: string },
   ): Promise<{ ref: ArtifactRef; uploadId: string }> {
-    const { size } = await stat(path);
-    const hash = createHash('sha256');
-    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
     const slot = await this.request<{
       uploadId: string;
       url: string;
@@ -182,15 +185,15 @@ export class ApiClient {
       body: {
         workflow,
         filename: basename(path),
-        bytes: size,
-        sha256: hash.digest('hex'),
+        bytes,
+        sha256,
         contentType: 'application/octet-stream',
-        ...(uploadId === undefined ? {} : { uploadId }),
+        ...joins,
       },
     });
     const response = await fetch(new URL(slot.url, `${this.baseUrl}/`), {
       method: slot.method,
-      headers: { ...slot.headers, 'content-length': String(size) },
+      headers: { ...slot.headers, 'content-length': String(bytes) },
       body: Readable.toWeb(createReadStream(path)) as ReadableStream,
       duplex: 'half',
     } as RequestInit);
@@ -202,6 +205,30 @@ export class ApiClient {
     }
     return slot;
   }
+}
+
+interface LocalFile {
+  path: string;
+  bytes: number;
+  sha256: string;
+}
+
+async function localFile(path: string): Promise<LocalFile> {
+  const { size } = await stat(path);
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  return { path, bytes: size, sha256: hash.digest('hex') };
+}
+
+/** The upload's own key: that of the job with what is uploaded, so that changed files are another upload, and the job's input another. */
+function keyOfFiles(files: readonly LocalFile[], key: string | undefined): { idempotencyKey?: string } {
+  if (key === undefined) return {};
+  const content = files.map(({ path, sha256 }) => [basename(path), sha256]);
+  return {
+    idempotencyKey: createHash('sha256')
+      .update(JSON.stringify([key, content]))
+      .digest('hex'),
+  };
 }
 
 /** No answer came. */

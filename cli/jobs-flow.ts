@@ -54,11 +54,12 @@ async function buildInput(connection: Connection, workflow: string, options: Run
   for (const assignment of options.set ?? []) applySet(input, assignment);
   const refs = new Map<string, Awaited<ReturnType<Connection['client']['upload']>>>();
   const upload = async (path: string): Promise<string> => {
-    const ref = await connection.client.upload(workflow, path);
+    const ref = await connection.client.upload(workflow, path, options.key);
     refs.set(path, ref);
     return ref.key;
   };
-  const folder = (paths: string[]): Promise<string> => connection.client.uploadFolder(workflow, paths);
+  const folder = (paths: string[]): Promise<string> =>
+    connection.client.uploadFolder(workflow, paths, options.key);
   input = await uploadLocalFiles(input, { file: upload, folder }, process.cwd());
   for (const file of options.file ?? []) {
     const toInput = entry.triggers.s3?.toInput;

@@ -8,12 +8,12 @@ import { ProblemError } from '#shared/task/problems.ts';
 import { maySee } from './caller.ts';
 import { decodeCursor, encodeCursor } from './cursors.ts';
 import { route, type ApiRequest, type ApiResponse } from './route.ts';
+import { IDEMPOTENCY_HEADER, idempotencyKeyOf } from './idempotency.ts';
 import {
   CancelBody,
   CreateBody,
   EventPage,
   EventQuery,
-  IDEMPOTENCY_KEY,
   JobPage,
   JobSchema,
   ListQuery,
@@ -50,25 +50,6 @@ const JOB_HEADERS = {
   'Retry-After': 'Seconds until it is worth looking again; absent when the job has ended.',
 };
 
-function idempotencyKeyOf(
-  request: ApiRequest<unknown, { idempotencyKey?: string | undefined }>,
-): string | undefined {
-  const header = request.headers['idempotency-key'];
-  const { idempotencyKey } = request.body;
-  const refuse = (code: string, detail: string): ProblemError =>
-    new ProblemError('invalid-input', 'One field is not valid.', {
-      problems: [{ pointer: '/idempotencyKey', code, detail }],
-    });
-  if (header === undefined) return idempotencyKey;
-  if (!IDEMPOTENCY_KEY.safeParse(header).success) {
-    throw refuse('invalid-format', 'The header Idempotency-Key is 1 to 128 printable ASCII characters.');
-  }
-  if (idempotencyKey !== undefined && idempotencyKey !== header) {
-    throw refuse('mismatch', 'The header Idempotency-Key says otherwise: give one, or the same twice.');
-  }
-  return header;
-}
-
 export const createJob = route({
   method: 'POST',
   path: '/v1/jobs',
@@ -77,9 +58,7 @@ export const createJob = route({
   scope: 'jobs:write',
   query: NoQuery,
   request: CreateBody,
-  requestHeaders: {
-    'Idempotency-Key': 'Makes repeating the request harmless: 1 to 128 printable ASCII characters.',
-  },
+  requestHeaders: IDEMPOTENCY_HEADER,
   responses: {
     202: {
       description: 'The job was made and its execution started.',

@@ -1,4 +1,5 @@
 import { isoTime } from '#shared/determinism/clock.ts';
+import { derivedUuid } from '#shared/determinism/ids.ts';
 import { keyProblem } from '#shared/storage/keys.ts';
 import { readJson } from '#shared/storage/jsonl.ts';
 import type { Json } from '#shared/storage/ports.ts';
@@ -8,6 +9,7 @@ import { findWorkflow } from '#shared/task/job-control.ts';
 import { ProblemError } from '#shared/task/problems.ts';
 import type { Runtime } from '#shared/task/runtime.ts';
 import { decodeCursor, encodeCursor } from './cursors.ts';
+import { IDEMPOTENCY_HEADER, idempotencyKeyOf } from './idempotency.ts';
 import { jobFor } from './jobs.ts';
 import { route } from './route.ts';
 import { NoQuery, OutputPage, OutputQuery, Upload, UploadBody } from './schemas.ts';
@@ -29,6 +31,7 @@ export const createUpload = route({
   scope: 'jobs:write',
   query: NoQuery,
   request: UploadBody,
+  requestHeaders: IDEMPOTENCY_HEADER,
   responses: {
     201: { description: 'Where and how to upload; `ref` names the file in an input.', schema: Upload },
   },
@@ -39,8 +42,10 @@ export const createUpload = route({
     'invalid-input',
     'unknown-workflow',
     'not-found',
+    'idempotency-conflict',
   ],
-  async handler({ body, caller, runtime, catalog }) {
+  async handler(request) {
+    const { body, caller, runtime, catalog } = request;
     const { workflow, filename, bytes, sha256, contentType } = body;
     const entry = findWorkflow(catalog, workflow);
     if (!entry) {
@@ -62,7 +67,23 @@ export const createUpload = route({
     if (body.uploadId !== undefined && !(await runtime.records.get({ pk, sk: body.uploadId }))) {
       throw new ProblemError('not-found', `There is no upload ${body.uploadId}.`);
     }
-    const uploadId = body.uploadId ?? runtime.ids.uuid();
+    const idempotencyKey = idempotencyKeyOf(request);
+    if (body.uploadId !== undefined && idempotencyKey !== undefined) {
+      throw new ProblemError('invalid-input', 'One field is not valid.', {
+        problems: [
+          {
+            pointer: '/idempotencyKey',
+            code: 'not-allowed',
+            detail: 'A file that joins an upload is known by its name: give no key with uploadId.',
+          },
+        ],
+      });
+    }
+    const derived =
+      idempotencyKey === undefined
+        ? undefined
+        : derivedUuid('upload', caller.owner, workflow, idempotencyKey);
+    const uploadId = body.uploadId ?? derived ?? runtime.ids.uuid();
     const key = `uploads/${caller.owner}/${uploadId}/${filename}`;
     const bad = keyProblem(key);
     if (bad !== undefined) {
@@ -73,10 +94,21 @@ export const createUpload = route({
       });
     }
     const now = runtime.clock.now();
+    const file = { workflow, key, bytes, sha256, contentType };
+    if (derived !== undefined) {
+      const before = await runtime.records.get({ pk, sk: derived });
+      const same = Object.entries(file).every(([name, value]) => before?.attributes[name] === value);
+      if (before && !same) {
+        throw new ProblemError(
+          'idempotency-conflict',
+          'The key was used before to upload another file: take another key, or the same file.',
+        );
+      }
+    }
     await runtime.records.put({
       pk,
       sk: body.uploadId === undefined ? uploadId : `${uploadId}#${filename}`,
-      attributes: { workflow, key, bytes, sha256, contentType, createdAt: isoTime(now) },
+      attributes: { ...file, createdAt: isoTime(now) },
       ttl: Math.ceil(now / 1000) + UPLOAD_DAYS * 24 * 3600,
     });
     const { url, headers } = await runtime.artifacts.presign(key, {

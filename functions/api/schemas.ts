@@ -148,6 +148,9 @@ export const UploadBody = z.strictObject({
     .uuid()
     .optional()
     .meta({ description: 'Adds the file to this earlier upload, beside its files.' }),
+  idempotencyKey: IDEMPOTENCY_KEY.optional().meta({
+    description: 'The same key always leads to the same upload, and so to the same `ref`.',
+  }),
   filename: z
     .string()
     .min(1)

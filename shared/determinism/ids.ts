@@ -40,7 +40,18 @@ export function newJobId(workflow: string, ids: Ids = randomIds): string {
 
 /** The job id that the given parts (owner and key, bucket, key and version, ...) always lead to. */
 export function derivedJobId(workflow: string, ...parts: string[]): string {
-  return `${workflow}.${base32(Buffer.from(sha256Hex(parts.map((part) => `${part.length}:${part}`).join('')), 'hex'))}`;
+  return `${workflow}.${base32(Buffer.from(hashOfParts(parts), 'hex'))}`;
+}
+
+/** Parts with their lengths, so that no two lists of parts run into the same text. */
+const hashOfParts = (parts: readonly string[]): string =>
+  sha256Hex(parts.map((part) => `${part.length}:${part}`).join(''));
+
+/** The UUID (version 8, RFC 9562 section 5.8: of the maker's own design) that the given parts always lead to. */
+export function derivedUuid(...parts: string[]): string {
+  const hex = hashOfParts(parts);
+  const variant = ((parseInt(hex[16]!, 16) & 0x3) | 0x8).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
 const JOB_ID = /^([a-z][a-z0-9-]{0,31})\.([a-z2-7]{26})$/;

@@ -88,6 +88,53 @@ test('[infra-api-cli 29] --json is one document, or one a line; errors too', PAT
   expect(events.map((line) => (JSON.parse(line) as { message: string }).message).at(-1)).toMatch(/SUCCEEDED/);
 });
 
+test(
+  '[infra-api-cli 16] the same file with the same key is the same job; a changed file is a conflict',
+  PATIENCE,
+  async () => {
+    const keyed = (...more: string[]) => run([...RUN, '--key', 'nightly', '--json', ...more]);
+    const [first, again] = [await keyed(), await keyed()];
+    expect([first.code, again.code]).toEqual([0, 0]);
+    const { jobId: id, outputs } = JSON.parse(first.stdout) as { jobId: string; outputs: unknown };
+    expect(JSON.parse(again.stdout)).toMatchObject({ jobId: id, outputs });
+    const folder = join(desk.dir, 'changed');
+    await mkdir(folder, { recursive: true });
+    await writeFile(
+      join(folder, 'bridges.jsonl'),
+      (await readFile(join(desk.dir, 'bridges.jsonl'), 'utf8')) + '\n{}\n',
+    );
+    const changed = await run([
+      'run',
+      'dataset-synthesis',
+      '--file',
+      'changed/bridges.jsonl',
+      '--key',
+      'nightly',
+      '--json',
+    ]);
+    expect(changed.code).toBe(1);
+    expect(JSON.parse(changed.stdout)).toMatchObject({ error: expect.stringMatching(/key/i) });
+  },
+);
+
+test('[infra-api-cli 29] --strict makes a job that ended with errors exit 1', PATIENCE, async () => {
+  const good = await readFile(join(desk.dir, 'bridges.jsonl'), 'utf8');
+  await writeFile(join(desk.dir, 'torn.jsonl'), `${good.trimEnd()}\n{"text": "torn\n`);
+  const torn = [
+    'run',
+    'dataset-synthesis',
+    '--file',
+    'torn.jsonl',
+    '--set',
+    'tolerance.failedPercent=60',
+    '--json',
+  ];
+  const lenient = await run(torn);
+  expect(JSON.parse(lenient.stdout)).toMatchObject({ status: 'SUCCEEDED_WITH_ERRORS', documents: 3 });
+  expect(lenient.code).toBe(0);
+  expect((await run([...torn, '--strict'])).code).toBe(1);
+});
+
 describe('[infra-api-cli 29] exit codes', () => {
   test('0: the job succeeded; 1: it failed', PATIENCE, async () => {
     expect(ran.code).toBe(0);

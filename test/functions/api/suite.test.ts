@@ -136,6 +136,41 @@ describe.each(fronts)('[infra-api-cli 14] over %s', (_, open) => {
     expect((await post('/v1/uploads', { ...file, bytes: 0 })).body.errors[0].pointer).toBe('#/bytes');
   });
 
+  test('an upload with a key is the same upload again; another file under it is a conflict', async () => {
+    const file = {
+      workflow: 'word-count',
+      filename: 'same.txt',
+      bytes: 3,
+      sha256: 'a'.repeat(64),
+      contentType: 'text/plain',
+    };
+    const keyed = (patch: object = {}, key = 'upload 1') =>
+      post('/v1/uploads', { ...file, ...patch }, { 'idempotency-key': key });
+    const [first, again, inBody] = [
+      await keyed(),
+      await keyed(),
+      await post('/v1/uploads', { ...file, idempotencyKey: 'upload 1' }),
+    ];
+    expect([first.status, again.status, inBody.status]).toEqual([201, 201, 201]);
+    expect([again.body.ref, inBody.body.ref]).toEqual([first.body.ref, first.body.ref]);
+    expect(again.body.uploadId).toBe(first.body.uploadId);
+    // Files may join it as they join any upload, and another key leads elsewhere.
+    const joined = await post('/v1/uploads', { ...file, filename: 'b.txt', uploadId: first.body.uploadId });
+    expect(joined.body.ref.key).toBe(first.body.ref.key.replace('same.txt', 'b.txt'));
+    expect((await keyed({}, 'upload 2')).body.uploadId).not.toBe(first.body.uploadId);
+    for (const patch of [{ sha256: 'b'.repeat(64) }, { filename: 'c.txt' }, { bytes: 4 }]) {
+      const refused = await keyed(patch);
+      expect([refused.status, refused.body.type]).toEqual([
+        409,
+        'urn:agentmill:problem:idempotency-conflict',
+      ]);
+    }
+    const both = await keyed({ uploadId: first.body.uploadId });
+    expect([both.status, both.body.errors[0].pointer]).toEqual([422, '#/idempotencyKey']);
+    const disagree = await keyed({ idempotencyKey: 'other' });
+    expect(disagree.body.errors[0]).toMatchObject({ pointer: '#/idempotencyKey', code: 'mismatch' });
+  });
+
   test('problems', async () => {
     const json = { 'content-type': 'application/json' };
     const answers = [
