@@ -2,9 +2,7 @@ import { z } from 'zod';
 import { ArtifactRefSchema, readJson } from '#shared/storage/jsonl.ts';
 import type { Json } from '#shared/storage/ports.ts';
 import { defineTask } from '#shared/task/define-task.ts';
-import { openEnvelope } from '#shared/task/envelope.ts';
-import { invalidInput } from '#shared/task/errors.ts';
-import { finishJob, outcomeOf, type EndStatus } from '#shared/task/finish.ts';
+import { finishJob, jobToFinish, outcomeOf, type EndStatus } from '#shared/task/finish.ts';
 
 /**
  * The platform's finish, for workflows whose end needs no work of their own. A machine calls it on its good path with
@@ -37,18 +35,6 @@ export const FinishOutput = z.object({
   manifest: ArtifactRefSchema.optional(),
 });
 
-type Input = z.output<typeof FinishInput>;
-
-function jobIdOf({ jobId, workflow, executionName, event }: Input): string {
-  if (jobId !== undefined) return jobId;
-  if (workflow === undefined || executionName === undefined || event === undefined) {
-    throw invalidInput(
-      'Finish needs `jobId`, or `workflow`, `executionName` and `event` to find the job by.',
-    );
-  }
-  return openEnvelope(workflow, executionName, event as Json).jobId;
-}
-
 export const handler = defineTask({
   name: 'platform/finish',
   input: FinishInput,
@@ -64,7 +50,7 @@ export const handler = defineTask({
           ? content.value
           : await readJson(ctx.artifacts, content.ref as never);
     return finishJob(ctx, {
-      jobId: jobIdOf(input),
+      jobId: jobToFinish({ ...input, event: input.event as Json | undefined }),
       status,
       content: value as Json,
       yields: input.yields,

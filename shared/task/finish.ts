@@ -4,7 +4,8 @@ import { writeJson } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef, Json } from '#shared/storage/ports.ts';
 import type { TaskContext } from './context.ts';
 import { costFrom } from './cost.ts';
-import { isError, notFound } from './errors.ts';
+import { openEnvelope } from './envelope.ts';
+import { invalidInput, isError, notFound } from './errors.ts';
 import { jobStore, type StoredJob } from './job-store.ts';
 import { isTerminal, type Job, type JobStatus, type Problem } from './jobs.ts';
 import { problemOfFailure } from './problems.ts';
@@ -40,6 +41,27 @@ export interface Finished {
 export const outputKey = (jobId: string, name: string): string => `jobs/${jobId}/output/${name}`;
 export const SUCCESS = '_SUCCESS';
 export const PARTIAL = '_PARTIAL';
+
+/**
+ * The job a finish task is to end: the one it names, else the one of the execution, where `Begin` failed before it could
+ * name it.
+ * @throws InvalidInput where neither is given.
+ */
+export function jobToFinish(request: {
+  jobId?: string | undefined;
+  workflow?: string | undefined;
+  executionName?: string | undefined;
+  event?: Json | undefined;
+}): string {
+  const { jobId, workflow, executionName, event } = request;
+  if (jobId !== undefined) return jobId;
+  if (workflow === undefined || executionName === undefined || event === undefined) {
+    throw invalidInput(
+      'Finish needs `jobId`, or `workflow`, `executionName` and `event` to find the job by.',
+    );
+  }
+  return openEnvelope(workflow, executionName, event).jobId;
+}
 
 /** The status and problem of an error that a state machine caught (`$states.errorOutput`). */
 export function outcomeOf(failure: { Error?: string | undefined; Cause?: string | undefined }): {

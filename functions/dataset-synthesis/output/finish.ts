@@ -1,7 +1,5 @@
-import { openEnvelope } from '#shared/task/envelope.ts';
 import type { TaskContext } from '#shared/task/context.ts';
-import { invalidInput } from '#shared/task/errors.ts';
-import { finishJob, outcomeOf, type EndStatus, type Finished } from '#shared/task/finish.ts';
+import { finishJob, jobToFinish, outcomeOf, type EndStatus, type Finished } from '#shared/task/finish.ts';
 import { writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef, Json } from '#shared/storage/ports.ts';
 import type { Problem } from '#shared/task/jobs.ts';
@@ -35,7 +33,7 @@ export interface FinishRequest {
 
 /** Ends a job, well or not: rejects, card, preview or estimate, and through `finishJob` manifest, status and marker. */
 export async function finishSynthesis(request: FinishRequest, ctx: TaskContext): Promise<Finished> {
-  const jobId = jobOf(request);
+  const jobId = jobToFinish(request);
   const keys = keysOf(jobId);
   const ended = await failureOf(request, ctx, jobId);
   const config = await jsonIfAny<SynthesisConfig>(ctx.artifacts, keys.config);
@@ -84,16 +82,6 @@ export async function finishSynthesis(request: FinishRequest, ctx: TaskContext):
     ...attempt,
     ...error,
   });
-}
-
-function jobOf({ jobId, workflow, executionName, event }: FinishRequest): string {
-  if (jobId !== undefined) return jobId;
-  if (workflow === undefined || executionName === undefined || event === undefined) {
-    throw invalidInput(
-      'Finish needs `jobId`, or `workflow`, `executionName` and `event` to find the job by.',
-    );
-  }
-  return openEnvelope(workflow, executionName, event).jobId;
 }
 
 /** How the job failed, undefined where it did not. A job that was asked to stop is CANCELLED, whatever error that made. */
