@@ -185,7 +185,8 @@ function bodyOf(route: Route, event: APIGatewayProxyEventV2): unknown {
   return parse(route.request, body);
 }
 
-function toResult({ status, body, headers = {} }: ApiResponse): APIGatewayProxyStructuredResultV2 {
+function toResult({ status, body, text, headers = {} }: ApiResponse): APIGatewayProxyStructuredResultV2 {
+  if (text !== undefined) return { statusCode: status, headers: { ...headers }, body: text };
   if (body === undefined) return { statusCode: status, headers: { ...headers } };
   return {
     statusCode: status,

@@ -62,12 +62,10 @@ export const SearchResult = z.strictObject({
       tags: z.array(z.string()),
       clusterId: z.string(),
       score: z.number(),
-      parts: z
-        .strictObject({ cosine: z.number(), bm25: z.number() })
-        .meta({
-          description:
-            'Before weights: the score is 0.7 of each share of the best cosine, 0.3 of the best BM25.',
-        }),
+      parts: z.strictObject({ cosine: z.number(), bm25: z.number() }).meta({
+        description:
+          'Before weights: the score is 0.7 of each share of the best cosine, 0.3 of the best BM25.',
+      }),
     }),
   ),
 });

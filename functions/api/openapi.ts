@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { PROBLEMS, type ProblemSlug } from '#shared/task/problems.ts';
 import type { Route } from './route.ts';
 import * as libraries from './library-schemas.ts';
+import * as research from './research-schemas.ts';
 import * as schemas from './schemas.ts';
 
 /** The OpenAPI 3.1 document, made from the route table and its zod schemas. */
@@ -28,6 +29,9 @@ const RESOURCES: Record<string, z.ZodType> = {
   LibrarySearchResult: libraries.SearchResult,
   InvokeResult: libraries.InvokeResult,
   LibraryAlias: libraries.AliasSchema,
+  ResearchStarted: research.ResearchStarted,
+  Research: research.ResearchState,
+  ResearchNote: research.NoteAccepted,
 };
 const REQUESTS: Record<string, z.ZodType> = {
   CreateJob: schemas.CreateBody,
@@ -37,6 +41,8 @@ const REQUESTS: Record<string, z.ZodType> = {
   SearchLibrary: libraries.SearchBody,
   InvokeTool: libraries.InvokeBody,
   MoveAlias: libraries.AliasBody,
+  StartResearch: research.ResearchBody,
+  AddNote: research.NoteBody,
 };
 
 /** Problems that any route with an authoriser may answer. */

@@ -27,6 +27,8 @@ export interface ApiRequest<Query = unknown, Body = unknown> {
 export interface ApiResponse {
   status: number;
   body?: unknown;
+  /** Sent as it is, under the Content-Type of `headers`, where there is no `body`. */
+  text?: string;
   headers?: Record<string, string>;
 }
 

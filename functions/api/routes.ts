@@ -2,6 +2,7 @@ import { cancelJob, createJob, getJob, listEvents, listJobs, resumeJob } from '.
 import { libraryRoutes } from './libraries.ts';
 import { createUpload, listOutputs } from './objects.ts';
 import { openApi } from './openapi.ts';
+import { researchRoutes } from './research.ts';
 import { route, type Route } from './route.ts';
 import { NoQuery, OpenApiDocument } from './schemas.ts';
 import { getWorkflow, health, listWorkflows } from './workflows.ts';
@@ -35,4 +36,5 @@ export const routes: readonly Route[] = [
   cancelJob,
   resumeJob,
   ...libraryRoutes,
+  ...researchRoutes,
 ];

@@ -12,6 +12,7 @@ export const PROBLEMS = {
   'idempotency-conflict': { status: 409, title: 'The key was used for another body' },
   'not-cancellable': { status: 409, title: 'The job has ended' },
   'not-resumable': { status: 409, title: 'The job cannot be resumed' },
+  'run-ended': { status: 409, title: 'The run has ended' },
   conflict: { status: 409, title: 'Somebody else wrote first' },
   'payload-too-large': { status: 413, title: 'Too large' },
   'unsupported-media-type': { status: 415, title: 'The body must be application/json' },

@@ -16,7 +16,8 @@ export async function loadRewards(artifacts: Artifacts, jobId: string): Promise<
       ...(after === undefined ? {} : { after }),
     });
     for (const { key } of page.objects) {
-      for await (const { value } of readJsonl(artifacts, key)) rewards.set((value as Reward).runId, value as Reward);
+      for await (const { value } of readJsonl(artifacts, key))
+        rewards.set((value as Reward).runId, value as Reward);
     }
     after = page.next;
   } while (after !== undefined);
@@ -37,7 +38,9 @@ export async function* scoredGroups(
 ): AsyncGenerator<ScoredGroup> {
   for await (const line of groupLines(given.artifacts, rollouts)) {
     const runs = await judgedRuns(given.records, given.jobId, line);
-    const samples = await Promise.all(runs.map((judged) => sampleOf(judged, rewards.get(judged.run.runId)?.total)));
+    const samples = await Promise.all(
+      runs.map((judged) => sampleOf(judged, rewards.get(judged.run.runId)?.total)),
+    );
     yield { line, runs, rows: groupRows(line.groupId, samples, given.seed) };
   }
 }

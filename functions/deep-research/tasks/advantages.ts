@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { writeJsonl } from '#shared/storage/jsonl.ts';
-import type { ArtifactRef, Artifacts } from '#shared/storage/ports.ts';
 import { defineTask } from '#shared/task/define-task.ts';
 import { loadConfig } from '../config.ts';
 import { keysOf } from '../keys.ts';
 import { answerRow, runRow } from '../export/rows.ts';
 import type { GroupRow } from '../records.ts';
-import { loadRewards, scoredGroups, type ScoredGroup } from '../rewards/collect.ts';
+import { loadRewards, scoredGroups } from '../rewards/collect.ts';
+import { groupLines } from '../scoring/groups.ts';
+import { judgedRuns, type JudgedRun } from '../scoring/judged.ts';
 import { jobInput, RefSchema } from './schemas.ts';
 
 /** `Advantages`: `output/groups.jsonl` with the advantages of kept runs, and `answers`, `runs` and `rewards` beside it. */
@@ -20,30 +21,36 @@ export const handler = defineTask({
     const config = await loadConfig(artifacts, ref);
     const keys = keysOf(jobId);
     const rewards = await loadRewards(artifacts, jobId);
+    const sources = [rollouts, ...(forks ? [forks] : [])];
     const given = { artifacts, records, jobId, seed: config.input.seed };
-    async function* groups(): AsyncGenerator<ScoredGroup> {
-      yield* scoredGroups(given, rollouts, rewards);
-      if (forks) yield* scoredGroups(given, forks, rewards);
+    async function* groupRowsOf(): AsyncGenerator<GroupRow> {
+      for (const source of sources) {
+        for await (const { rows } of scoredGroups(given, source, rewards)) yield* rows;
+      }
     }
-    // Four files of one passage over the runs, each by a passage of its own: nothing has to be held.
-    const write = (name: string, rows: (group: ScoredGroup) => unknown[]): Promise<ArtifactRef> =>
-      writeRows(artifacts, keys.output(name), groups(), rows);
-    const rowed = await write('groups.jsonl', ({ rows }): GroupRow[] => rows);
-    await write('runs.jsonl', ({ runs }) => runs.map(runRow));
-    await write('rewards.jsonl', ({ rows }) => rows.flatMap(({ runId }) => rewards.get(runId) ?? []));
-    await write('answers.jsonl', ({ runs }) => runs.flatMap((judged) => answerRow(judged, rewards) ?? []));
-    return { groups: rowed };
+    const groups = await writeJsonl(artifacts, keys.output('groups.jsonl'), groupRowsOf());
+    async function* runs(): AsyncGenerator<JudgedRun> {
+      for (const source of sources) {
+        for await (const line of groupLines(artifacts, source)) yield* await judgedRuns(records, jobId, line);
+      }
+    }
+    async function* mapped(map: (judged: JudgedRun) => unknown): AsyncGenerator<unknown> {
+      for await (const judged of runs()) {
+        const row = map(judged);
+        if (row !== undefined) yield row;
+      }
+    }
+    await writeJsonl(artifacts, keys.output('runs.jsonl'), mapped(runRow));
+    await writeJsonl(
+      artifacts,
+      keys.output('rewards.jsonl'),
+      mapped(({ run }) => rewards.get(run.runId)),
+    );
+    await writeJsonl(
+      artifacts,
+      keys.output('answers.jsonl'),
+      mapped((judged) => answerRow(judged, rewards)),
+    );
+    return { groups };
   },
 });
-
-function writeRows(
-  artifacts: Artifacts,
-  key: string,
-  groups: AsyncIterable<ScoredGroup>,
-  rowsOf: (group: ScoredGroup) => unknown[],
-): Promise<ArtifactRef> {
-  async function* rows(): AsyncGenerator<unknown> {
-    for await (const group of groups) yield* rowsOf(group);
-  }
-  return writeJsonl(artifacts, key, rows());
-}

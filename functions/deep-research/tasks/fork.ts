@@ -29,7 +29,11 @@ export const handler = defineTask({
       }
     }
     await createRuns(records, jobId, heads);
-    const forks = await writeJsonl(artifacts, keysOf(jobId).forks, heads.map(({ run }) => lineOf(run)));
+    const forks = await writeJsonl(
+      artifacts,
+      keysOf(jobId).forks,
+      heads.map(({ run }) => lineOf(run)),
+    );
     return { forks, runs: heads.length };
   },
 });
