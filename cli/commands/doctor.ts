@@ -4,6 +4,8 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { catalogFindings } from '#local/platform.ts';
 import { modelsFileNames } from '#shared/models/registry.ts';
+import { confinement } from '#shared/sandbox/launch.ts';
+import { openPool } from '#shared/sandbox/pool.ts';
 import { describeFindings } from '#shared/task/check-catalog.ts';
 import { dataDirOf, runningOwner } from '../connect.ts';
 import type { CommandContext } from '../context.ts';
@@ -20,6 +22,46 @@ interface Check {
   detail: string;
 }
 
+/** Whether generated Python runs here, and what this machine puts around it (docs/sandbox.md). */
+async function sandbox(): Promise<Check> {
+  const pool = openPool(process.env, { workers: 1 });
+  try {
+    const result = await pool.run({
+      id: 'doctor',
+      language: 'python',
+      code: 'import sys',
+      call: '".".join(map(str, sys.version_info[:3]))',
+      timeoutMs: 10_000,
+      memoryMb: 128,
+      seed: 1,
+    });
+    if (!result.ok)
+      return { check: 'sandbox', ok: false, detail: `Python does not run: ${result.error.message}` };
+    const { network, limits, endsWithParent } = confinement();
+    const missing = [
+      ...(network
+        ? []
+        : [
+            'no network isolation (unshare is not allowed here): nothing but Node keeps generated code offline',
+          ]),
+      ...(limits ? [] : ['no memory limit by the system (ulimit -d): the watchdog alone bounds memory']),
+      ...(endsWithParent ? [] : ['no setpriv: an endless run may outlive a killed platform']),
+    ];
+    return missing.length === 0
+      ? { check: 'sandbox', ok: true, detail: `Python ${String(result.value)}, without network` }
+      : {
+          check: 'sandbox',
+          ok: false,
+          warning: true,
+          detail: `Python ${String(result.value)}; ${missing.join('; ')}`,
+        };
+  } catch (error) {
+    return { check: 'sandbox', ok: false, detail: (error as Error).message };
+  } finally {
+    await pool.close();
+  }
+}
+
 /** `agentmill doctor`: whether this machine can run the platform, and where each setting comes from. */
 export async function doctor(context: CommandContext, options: { network?: boolean }): Promise<number> {
   const { settings, output } = context;
@@ -32,6 +74,7 @@ export async function doctor(context: CommandContext, options: { network?: boole
     catalogCheck(),
     await attempt('models', async () => (await modelsFileNames(process.env)).join(', ')),
     credentials(),
+    await sandbox(),
   ];
   if (options.network) checks.push(await network(settings.endpoint.value));
   const origins = (['dataDir', 'endpoint', 'profile', 'region', 'model', 'port'] as const).map((name) => ({

@@ -20,7 +20,14 @@ test('docs/deploy.md lists the resource types in use, no more and no less', () =
     }),
   ];
   const types = fixtures.flatMap(({ stacks }) =>
-    [stacks.data, stacks.models, ...stacks.workflows.values(), stacks.entry, stacks.ops].flatMap((stack) =>
+    [
+      stacks.data,
+      stacks.models,
+      ...stacks.workflows.values(),
+      stacks.entry,
+      stacks.ops,
+      stacks.sandbox!,
+    ].flatMap((stack) =>
       Object.values(Template.fromStack(stack).toJSON().Resources as Record<string, { Type: string }>).map(
         ({ Type }) => Type,
       ),

@@ -1,0 +1,71 @@
+import { openPool } from '#shared/sandbox/pool.ts';
+import type { SandboxRequest } from '#shared/sandbox/index.ts';
+
+/**
+ * The sandbox: small cases a second on one and two warm children, restoring an interpreter, and what a case over its
+ * limit costs beyond it (specification tool-library, section 12).
+ */
+
+const CASES = 5_000;
+const LIMIT_MS = 500;
+
+const request = (index: number, fields: Partial<SandboxRequest> = {}): SandboxRequest => ({
+  id: String(index),
+  language: 'python',
+  code: 'def muffin_profit(muffins, price):\n    revenue = muffins * price\n    return revenue - 15\n',
+  call: `muffin_profit(${index}, 3)`,
+  timeoutMs: 3_000,
+  memoryMb: 256,
+  seed: 1,
+  ...fields,
+});
+
+const row = (what: string, value: string, target: string): void =>
+  console.log(`${what.padEnd(44)} ${value.padStart(14)}   ${target}`);
+
+async function throughput(workers: number): Promise<void> {
+  const pool = openPool(process.env, { workers });
+  const run = async (count: number): Promise<void> => {
+    const requests = Array.from({ length: count }, (_, index) => request(index));
+    for await (const result of pool.runBatch(requests, { unitId: 'bench' })) {
+      if (!result.ok) throw new Error(JSON.stringify(result.error));
+    }
+  };
+  await run(400);
+  const began = performance.now();
+  await run(CASES - 500);
+  const rate = Math.round((CASES - 500) / ((performance.now() - began) / 1000));
+  row(`cases on ${workers} warm`, `${rate}/s`, `≥ ${workers === 1 ? '4,000' : '6,000'}/s`);
+  await pool.close();
+}
+
+export default async function bench(): Promise<void> {
+  const pool = openPool(process.env, { workers: 1 });
+  let began = performance.now();
+  await pool.run(request(0));
+  row('first run (makes the snapshot where absent)', `${Math.round(performance.now() - began)} ms`, '');
+  const times: number[] = [];
+  for (let index = 0; index < 5; index++) {
+    began = performance.now();
+    const result = await pool.run(request(index));
+    if (!result.ok) throw new Error(JSON.stringify(result.error));
+    times.push(performance.now() - began);
+  }
+  times.sort((a, b) => a - b);
+  row('a fresh interpreter, restored, and one case', `${Math.round(times[2]!)} ms`, '≤ 600 ms');
+  await pool.run(request(0), { unitId: 'killed' });
+  began = performance.now();
+  const killed = await pool.run(request(0, { code: 'while True: pass', timeoutMs: LIMIT_MS }), {
+    unitId: 'killed',
+  });
+  if (killed.ok || killed.error.type !== 'Timeout') throw new Error('the loop was not stopped');
+  await pool.run(request(0), { unitId: 'killed' });
+  row(
+    'a killed case and the next, beyond its limit',
+    `${Math.round(performance.now() - began - LIMIT_MS)} ms`,
+    '≤ 1,000 ms',
+  );
+  await pool.close();
+  await throughput(1);
+  await throughput(2);
+}
