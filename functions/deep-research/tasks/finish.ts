@@ -86,7 +86,7 @@ function endOf(counts: JobCounts): { status: EndStatus; error?: ReturnType<typeo
   if (counts.outOfBudget > 0) return { status: 'BUDGET_EXHAUSTED' };
   if (failed > 0 && failed === counts.runs) {
     const detail = 'Every run failed: the model gave no answer. Resume the job when it does.';
-    return { status: 'FAILED', error: problem('model-unavailable', detail) };
+    return { status: 'FAILED', error: problem('task-failed', detail) };
   }
   return { status: failed + counts.unfinished > 0 ? 'SUCCEEDED_WITH_ERRORS' : 'SUCCEEDED' };
 }
