@@ -10,7 +10,7 @@ import {
   identifyRequest,
   type PlacedDocument,
 } from './analysis.ts';
-import type { StageCounts } from './outcome.ts';
+import { ended, type StageCounts } from './outcome.ts';
 import { overflowOf } from './overflow.ts';
 import { PartRecorder } from './recorder.ts';
 import {
@@ -63,6 +63,7 @@ export async function* applyFilter(
       if (!overflowOf('identify', request, scope.config)) yield request;
     }
     await recorder.write();
+    await announce(scope, shard.part, ended(recorder.counts));
   }
 }
 
@@ -78,7 +79,7 @@ export async function applyIdentify(
     const finished = await finishedPart(scope, keys.analysedDone(shard.part));
     if (finished) {
       all.push(finished);
-      await announce(scope, shard.part, finished);
+      await announce(scope, shard.part, finished.stages.filter?.planned ?? 0);
       continue;
     }
     const passed = new Set<string>();
@@ -106,7 +107,7 @@ export async function applyIdentify(
       accepted: recorder.counts.ok,
     };
     await writeJson(ctx.artifacts, keys.analysedDone(shard.part), done);
-    await announce(scope, shard.part, done);
+    await announce(scope, shard.part, filter.counts.planned);
     all.push(done);
   }
   return all;
@@ -115,8 +116,9 @@ export async function applyIdentify(
 const needsIdentify = (_: PlacedDocument, { config }: StageScope): boolean =>
   !(config.input.domains.fixed !== undefined && config.input.personas.mode === 'instructor');
 
-const announce = ({ ctx, config }: StageScope, part: string, done: PartDone): Promise<void> =>
-  ctx.jobs.advance(config.jobId, 'AnalyseDocuments', part, done.stages.filter?.planned ?? 0);
+/** A part counts as what it last said: first the documents that the filter ended, at its end all of them. */
+const announce = ({ ctx, config }: StageScope, part: string, documents: number): Promise<void> =>
+  ctx.jobs.advance(config.jobId, 'AnalyseDocuments', part, documents);
 
 async function openShards(scope: StageScope, shards: Shard[]): Promise<Shard[]> {
   const open: Shard[] = [];

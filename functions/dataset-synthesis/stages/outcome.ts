@@ -63,6 +63,9 @@ export interface StageCounts {
 
 export const noCounts = (): StageCounts => ({ planned: 0, ok: 0, rejected: 0, failed: 0, pending: 0 });
 
+/** How many of a stage's subjects go no further. */
+export const ended = ({ rejected, failed }: StageCounts): number => rejected + failed;
+
 export function addCounts(total: StageCounts, more: StageCounts): StageCounts {
   for (const key of Object.keys(total) as (keyof StageCounts)[]) total[key] += more[key];
   return total;

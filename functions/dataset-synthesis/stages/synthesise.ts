@@ -5,6 +5,7 @@ import { rows, rowsIfAny } from '../io.ts';
 import type { Analysed, Document, Provenance, QaRecord, Reject, StageResult } from '../records.ts';
 import { rankOf } from '../selection/sampling.ts';
 import { countsOf, whereIs } from './analyse.ts';
+import { ended } from './outcome.ts';
 import { overflowOf } from './overflow.ts';
 import { PartRecorder, provenanceOf } from './recorder.ts';
 import { finishedPart, settledResults, type BatchResults, type PartDone, type StageScope } from './store.ts';
@@ -131,6 +132,7 @@ export async function* applyGenerate(
     }
     await writeJsonl(ctx.artifacts, keys.candidates(shard.part), candidates);
     await recorder.write();
+    await announce(scope, shard.part, ended(recorder.counts));
   }
 }
 
@@ -146,7 +148,7 @@ export async function applyCheck(
     const finished = await finishedPart(scope, keys.pairsDone(shard.part));
     if (finished) {
       all.push(finished);
-      await announce(scope, shard.part, finished);
+      await announce(scope, shard.part, finished.stages.generate?.planned ?? 0);
       continue;
     }
     const generate = await countsOf(scope, 'generate', shard.part);
@@ -176,14 +178,15 @@ export async function applyCheck(
       accepted: recorder.counts.ok,
     };
     await writeJson(ctx.artifacts, keys.pairsDone(shard.part), done);
-    await announce(scope, shard.part, done);
+    await announce(scope, shard.part, generate.counts.planned);
     all.push(done);
   }
   return all;
 }
 
-const announce = ({ ctx, config }: StageScope, part: string, done: PartDone): Promise<void> =>
-  ctx.jobs.advance(config.jobId, 'SynthesisePairs', part, done.stages.generate?.planned ?? 0);
+/** A part counts as what it last said: first the pairs that the gates ended, at its end all of them. */
+const announce = ({ ctx, config }: StageScope, part: string, pairs: number): Promise<void> =>
+  ctx.jobs.advance(config.jobId, 'SynthesisePairs', part, pairs);
 
 async function openShards(scope: StageScope, shards: PairShard[]): Promise<PairShard[]> {
   const open: PairShard[] = [];

@@ -38,6 +38,31 @@ function textOf(tokens: number): string {
   return text;
 }
 
+test('progress moves when a stage ends subjects and when a part is done, and counts each once', async () => {
+  machine = await openMachine((role, request) =>
+    role === 'filter' && inputOf(request).text === bridge(2).text ? refuses : scripted(role, request),
+  );
+  const told: [string, unknown][] = [];
+  const { records } = machine.runtime;
+  const put = records.put.bind(records);
+  records.put = (item, options) => {
+    if (item.sk.startsWith('STAGE#')) told.push([item.sk, item.attributes.done]);
+    return put(item, options);
+  };
+  await machine.runtime.artifacts.put(KEY, jsonl([bridge(1), bridge(2), bridge(3)]));
+  const done = await machine.run({ sources: [{ uri: KEY }] } as never, { model: 'vllm-local' });
+  const of = (stage: string) => told.filter(([sk]) => sk.includes(`#${stage}#`));
+  // One part: the refused document first, then all three; the pairs that the gates end, then all.
+  expect(of('AnalyseDocuments').map(([, count]) => count)).toEqual([1, 3]);
+  const pairs = of('SynthesisePairs').map(([, count]) => Number(count));
+  expect(pairs).toHaveLength(2);
+  expect(pairs[0]).toBeLessThan(pairs[1]!);
+  // Under one name each: a later word replaces the earlier.
+  for (const stage of ['AnalyseDocuments', 'SynthesisePairs'])
+    expect(new Set(of(stage).map(([sk]) => sk)).size).toBe(1);
+  expect(done.job.yields.documents).toBe(3);
+});
+
 describe('documents', () => {
   test('[dataset-synthesis 1] 49 tokens are too short and ask nothing; 50 ask the filter once', async () => {
     const done = await run([{ text: textOf(49) }, { text: textOf(50) }], { filter: () => refuses });
