@@ -8,7 +8,8 @@ export interface ExtractJob {
   html: string;
 }
 
-export type ExtractReply = { id: number } & ({ page: ExtractedPage } | { error: string });
+/** `ready` comes first: loading is not the page's time. */
+export type ExtractReply = { ready: true } | ({ id: number } & ({ page: ExtractedPage } | { error: string }));
 
 parentPort?.on('message', ({ id, html }: ExtractJob) => {
   let reply: ExtractReply;
@@ -19,3 +20,4 @@ parentPort?.on('message', ({ id, html }: ExtractJob) => {
   }
   parentPort!.postMessage(reply);
 });
+parentPort?.postMessage({ ready: true } satisfies ExtractReply);

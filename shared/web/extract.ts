@@ -14,7 +14,7 @@ export interface ExtractedPage {
 /** Less text than this is no article: the whole body is taken. */
 const LEAST_ARTICLE_CHARS = 200;
 const NO_CONTENT =
-  'script, style, noscript, template, nav, footer, iframe, object, embed, svg, canvas, form, link, meta';
+  'script, style, noscript, template, nav, footer, iframe, object, embed, svg, canvas, form, link, meta, title';
 
 const service = new TurndownService({
   headingStyle: 'atx',
@@ -66,7 +66,8 @@ function articleOf(html: string): { title: string; content: string } | undefined
 }
 
 function bodyOf(document: ReturnType<typeof parseHTML>['document']): string {
-  const body = document.body ?? document.documentElement;
+  // Its `body` throws where there is no element at all.
+  const body = document.documentElement ? document.body : undefined;
   for (const element of [...(body?.querySelectorAll(NO_CONTENT) ?? [])]) element.remove();
   return body?.innerHTML ?? '';
 }

@@ -5,6 +5,8 @@ import type { ExtractedPage } from './extract.ts';
 
 /** Time for one page. */
 export const EXTRACT_MS = 10_000;
+/** Time for a thread to start. */
+const START_MS = 30_000;
 const IDLE_MS = 60_000;
 /** A page that needs more memory than this is no page. */
 const LIMITS = { maxOldGenerationSizeMb: 512, stackSizeMb: 8 };
@@ -30,6 +32,7 @@ export class Extractor {
   readonly #limitMs: number;
   readonly #waiting: Job[] = [];
   #worker: Worker | undefined;
+  #ready = false;
   #current: Job | undefined;
   #timer: NodeJS.Timeout | undefined;
   #jobs = 0;
@@ -64,10 +67,14 @@ export class Extractor {
     this.#current = job;
     const worker = (this.#worker ??= this.#start());
     worker.ref();
-    this.#timer = setTimeout(
-      () => void this.#end(`the page took more than ${this.#limitMs / 1000} s to read`),
-      this.#limitMs,
-    );
+    if (this.#ready) this.#give(worker, job);
+    else this.#timer = setTimeout(() => void this.#end('the page cannot be read now'), START_MS);
+  }
+
+  #give(worker: Worker, job: Job): void {
+    clearTimeout(this.#timer);
+    const why = `the page took more than ${this.#limitMs / 1000} s to read`;
+    this.#timer = setTimeout(() => void this.#end(why), this.#limitMs);
     worker.postMessage({ id: job.id, html: job.html } satisfies ExtractJob);
   }
 
@@ -75,6 +82,12 @@ export class Extractor {
     const worker = new Worker(this.#module, { execArgv: [], resourceLimits: LIMITS, name: 'extract' });
     worker.on('message', (reply: ExtractReply) => {
       const job = this.#current;
+      if (this.#worker !== worker) return;
+      if ('ready' in reply) {
+        this.#ready = true;
+        if (job) this.#give(worker, job);
+        return;
+      }
       if (job?.id !== reply.id) return;
       this.#current = undefined;
       if ('page' in reply) job.resolve(reply.page);
@@ -92,6 +105,7 @@ export class Extractor {
     const [worker, job] = [this.#worker, this.#current];
     clearTimeout(this.#timer);
     this.#worker = undefined;
+    this.#ready = false;
     this.#current = undefined;
     job?.reject(new Error(why ?? 'reading was stopped'));
     if (this.#waiting.length > 0) this.#next();

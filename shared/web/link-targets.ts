@@ -11,7 +11,7 @@ const LINK =
 /** What is left of a link whose text holds brackets. */
 const TARGET = /\]\([^()\s]*(?:\([^()\s]*\)[^()\s]*)*(?:\s+"[^"\n]*")?\)/g;
 const TAG = /<\/?(?:a|img|iframe|link|area|source|video|audio|script|style|form)\b[^<>]*>/gi;
-const URL_TEXT = /<?(?:\b[a-z][a-z0-9+.-]{1,15}:\/\/|\bwww\.(?=[\p{L}\p{N}]))[^\s<>"'`|]*>?/giu;
+const URL_TEXT = /<?(?:[\w+.-]{0,16}:\/\/|www\.(?=[\p{L}\p{N}]))[^\s<>"'`|]*>?/giu;
 const MAIL = /\b(?:mailto|javascript|data|tel):[^\s<>"'`|()]+/gi;
 const PLACEHOLDER = '[link]';
 

@@ -66,7 +66,8 @@ export async function cached(
       await runtime.records.put({
         pk,
         sk: 'ENTRY',
-        attributes: entry as unknown as Record<string, Json>,
+        // Nested: `ttl` is the table's own at the top.
+        attributes: { entry: entry as unknown as Json },
         ttl: Math.ceil(entry.fetchedAt / 1000) + call.ttlSeconds,
       });
       return { ...result, bodyRef, cacheHit: false };
@@ -75,7 +76,7 @@ export async function cached(
   );
 }
 
-const entryOf = (item: RecordItem): CacheEntry => item.attributes as unknown as CacheEntry;
+const entryOf = (item: RecordItem): CacheEntry => item.attributes.entry as unknown as CacheEntry;
 
 const holds = (item: RecordItem, now: number): boolean => {
   const { fetchedAt, ttl } = entryOf(item);
