@@ -143,6 +143,10 @@ function apply(name: string, argument: Any, scope: Scope): Any {
       return value.some((item: Any) => item === true);
     case 'Fn::Contains':
       return value[0].map(String).includes(String(value[1]));
+    case 'Fn::GetAZs': {
+      const region = text(value || scope.pseudo['AWS::Region'], name);
+      return ['a', 'b', 'c'].map((zone) => `${region}${zone}`);
+    }
     case 'Fn::Base64':
       return Buffer.from(value).toString('base64');
     default:
