@@ -57,18 +57,27 @@ function openBrackets(text: string): string[] {
 }
 const depthOf = (text: string): number => openBrackets(text).length;
 
-/** Closes, at its own line's end, what a line opens and the next does not continue. */
+const STATEMENT =
+  /^\s*(?:return|def|class|if|for|while|try|with|import|from|raise|pass|[A-Za-z_]\w*\s*=[^=])/;
+
+/** Closes, at its own line's end, what the line opens and the next one, a statement of its own, does not continue. */
 function closeBrackets(lines: string[], at: number): void {
-  const line = lines[at]!;
+  for (const [n, line] of lines.entries()) {
+    const next = lines.slice(n + 1).find((other) => other.trim() !== '');
+    if (n === at || next === undefined || STATEMENT.test(next)) lines[n] = closed(line);
+  }
+}
+
+function closed(line: string): string {
   const open = openBrackets(line);
-  if (open.length === 0) return;
+  if (open.length === 0) return line;
   const closing = open
     .toReversed()
     .map((character) => CLOSE[OPEN.indexOf(character)])
     .join('');
-  const block = BLOCK.test(line);
   const bare = line.trimEnd();
-  lines[at] = bare.endsWith(':') ? `${bare.slice(0, -1)}${closing}:` : `${bare}${closing}${block ? ':' : ''}`;
+  if (bare.endsWith(':')) return `${bare.slice(0, -1)}${closing}:`;
+  return `${bare}${closing}${BLOCK.test(line) ? ':' : ''}`;
 }
 
 function dropUnmatched(line: string): string {
