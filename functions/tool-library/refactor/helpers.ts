@@ -25,18 +25,20 @@ interface Occurrence {
 /**
  * Takes sub-expressions with one skeleton out of two or more functions, those first that save most nodes; one that
  * saves none stays.
+ * @param open functions that take part, by index.
  * @param numeric whether a function's arguments are numbers, one a function.
  * @returns the functions with calls in their place, and the helpers.
  */
 export function shareHelpers(
   functions: readonly AstNode[],
+  open: readonly number[],
   numeric: readonly boolean[],
   taken: Set<string>,
 ): { functions: AstNode[]; helpers: AstNode[] } {
   let current = [...functions];
   const helpers: AstNode[] = [];
   while (helpers.length < MAX_HELPERS) {
-    const best = bestGroup(current, numeric);
+    const best = bestGroup(current, open, numeric);
     if (!best) break;
     const merged = generalise(best.map(({ skeleton }) => skeleton));
     const { helper, call } = helperOf(merged, taken);
@@ -53,10 +55,14 @@ export function shareHelpers(
   return { functions: current, helpers };
 }
 
-function bestGroup(functions: readonly AstNode[], numeric: readonly boolean[]): Occurrence[] | undefined {
+function bestGroup(
+  functions: readonly AstNode[],
+  open: readonly number[],
+  numeric: readonly boolean[],
+): Occurrence[] | undefined {
   const groups = new Map<string, Occurrence[]>();
-  for (const [index, fn] of functions.entries()) {
-    for (const occurrence of expressionsOf(fn, index, numeric[index]!)) {
+  for (const index of open) {
+    for (const occurrence of expressionsOf(functions[index]!, index, numeric[index]!)) {
       const { text } = occurrence.skeleton;
       groups.set(text, [...(groups.get(text) ?? []), occurrence]);
     }

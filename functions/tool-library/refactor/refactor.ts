@@ -3,12 +3,12 @@ import type { AstNode, ModuleNode } from '../python/ast.ts';
 import { ineligible } from './eligibility.ts';
 import { mergedFunction, moduleNode, renamed, Support } from './emit.ts';
 import type { NormalForm, Skeleton, SourceTool } from './forms.ts';
-import { generalise } from './generalise.ts';
+import { generalise, type Generalisation } from './generalise.ts';
 import { groupsOf } from './groups.ts';
 import { shareHelpers } from './helpers.ts';
 import { mapExpression, originOf, type Adapter } from './mapping.ts';
 import { namesIn } from './names.ts';
-import { wordingOf } from './naming.ts';
+import { wordingOf, type Wording } from './naming.ts';
 import { normalise } from './normalise.ts';
 
 /** Refactoring by anti-unification (specification section 6): tools of one cluster become fewer, more general ones. */
@@ -18,6 +18,8 @@ export interface RefactorOptions {
   widen: boolean;
   /** Share sub-expressions (step 8). */
   helpers: boolean;
+  /** Tools that take part in neither. */
+  plain?: ReadonlySet<string>;
 }
 
 export interface MergedFunction {
@@ -52,65 +54,72 @@ export function normalForms(tools: readonly SourceTool[]): {
   return { forms, alone };
 }
 
-/** Merges tools. @returns functions in the order of their first tool. */
+/** Merges tools. @returns functions in the order of their first tool, those of `plain` tools last. */
 export function refactor(tools: readonly SourceTool[], options: RefactorOptions): Refactoring {
   const { forms, alone } = normalForms(tools);
-  const groups: Skeleton[][] = [];
-  const grouped = new Set<string>();
-  for (const group of groupsOf(forms, options)) {
-    if (group.length > 1) {
-      groups.push(group);
-      for (const { toolId } of group) grouped.add(toolId);
-    }
-  }
-  for (const { toolId } of forms) {
-    if (!grouped.has(toolId)) alone.set(toolId, 'No other tool of the cluster has its form.');
-  }
+  const plain = options.plain ?? new Set();
+  const isPlain = ({ toolId }: { toolId: string }): boolean => plain.has(toolId);
+  const all = [
+    ...groupsOf(
+      forms.filter((form) => !isPlain(form)),
+      options,
+    ),
+    ...groupsOf(forms.filter(isPlain), { widen: false }),
+  ];
+  const groups = all.filter(({ length }) => length > 1);
+  const grouped = new Set(groups.flat().map(({ toolId }) => toolId));
+  for (const { toolId } of forms) if (!grouped.has(toolId)) alone.set(toolId, ALONE);
+  const open = groups.flatMap((group, index) => (options.helpers && !group.some(isPlain) ? [index] : []));
+  return { ...write(groups, open), alone };
+}
+
+const ALONE = 'No other tool of the cluster has its form.';
+
+/** @param open groups whose functions may share sub-expressions. */
+function write(groups: readonly Skeleton[][], open: readonly number[]): Omit<Refactoring, 'alone'> {
   const taken = new Set<string>();
   const support = new Support(taken);
   const renames = groups.map(([first]) => support.add(first!));
   const merged = groups.map((group) => generalise(group));
   const wordings = merged.map((each, index) => {
     // What the body calls must not be hidden by a parameter.
-    for (const id of namesIn(each.skeletons[0]!.body))
+    for (const id of namesIn(each.skeletons[0]!.body)) {
       if (isFree(id, each.skeletons[0]!)) taken.add(renames[index]!.get(id) ?? id);
+    }
     return wordingOf(each, taken);
   });
   const plain = merged.map((each, index) => renamed(mergedFunction(each, wordings[index]!), renames[index]!));
   const numeric = groups.map((group) => group.every((skeleton) => skeleton.numeric));
-  const shared = options.helpers ? shareHelpers(plain, numeric, taken) : { functions: plain, helpers: [] };
-  const functions = shared.functions.map((definition, index): MergedFunction => {
-    const { variables } = merged[index]!;
-    const { name, parameters } = wordings[index]!;
-    const [first] = groups[index]!;
-    const used = namesIn([definition]);
-    const imports = first!.imports.filter((module) => used.has(module.split('.')[0]!));
-    return {
-      name,
-      code: moduleNode(imports, [definition]),
-      toolIds: groups[index]!.map(({ toolId }) => toolId),
-      adapters: new Map(
-        groups[index]!.map(({ toolId }, tool) => [
-          toolId,
-          {
-            function: name,
-            arguments: variables.map(({ column }, n) => ({
-              name: parameters[n]!,
-              from: originOf(column[tool]!),
-            })),
-          },
-        ]),
-      ),
-    };
-  });
+  const shared = shareHelpers(plain, open, numeric, taken);
   const definitions = [...support.nodes, ...shared.helpers];
-  const helperImports = namesIn(shared.helpers).has('math') ? ['math'] : [];
+  const imports = [...support.imports, ...(namesIn(shared.helpers).has('math') ? ['math'] : [])];
   return {
-    functions,
-    ...(definitions.length > 0
-      ? { module: moduleNode([...support.imports, ...helperImports], definitions) }
-      : {}),
-    alone,
+    functions: shared.functions.map((definition, index) =>
+      functionOf(groups[index]!, merged[index]!, wordings[index]!, definition),
+    ),
+    ...(definitions.length > 0 ? { module: moduleNode(imports, definitions) } : {}),
+  };
+}
+
+function functionOf(
+  group: readonly Skeleton[],
+  { variables }: Generalisation,
+  { name, parameters }: Wording,
+  definition: AstNode,
+): MergedFunction {
+  const used = namesIn([definition]);
+  const adapterOf = (tool: number): Adapter => ({
+    function: name,
+    arguments: variables.map(({ column }, n) => ({ name: parameters[n]!, from: originOf(column[tool]!) })),
+  });
+  return {
+    name,
+    code: moduleNode(
+      group[0]!.imports.filter((module) => used.has(module.split('.')[0]!)),
+      [definition],
+    ),
+    toolIds: group.map(({ toolId }) => toolId),
+    adapters: new Map(group.map(({ toolId }, tool) => [toolId, adapterOf(tool)])),
   };
 }
 

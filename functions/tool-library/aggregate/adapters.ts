@@ -1,0 +1,76 @@
+import { canonicalJson } from '#shared/determinism/hash.ts';
+import type { Json } from '#shared/storage/ports.ts';
+import { near } from '../builtin/arithmetic.ts';
+import { jsonOf } from '../analysis/literals.ts';
+import type { AstNode } from '../python/ast.ts';
+import type { Adapter, Origin } from '../refactor/mapping.ts';
+
+/**
+ * How a code agent's calls were made from the source's, found from the values in both. With one case several readings
+ * fit (two arguments of one value); the one under which both agree on changed calls is the witness that they are
+ * equivalent.
+ */
+
+/** Readings that are tried. */
+const MAX_ADAPTERS = 8;
+/** Numbers that arguments are multiplied by on their way: shares as per cent and back, signs. */
+const FACTORS = [0.01, 100, -1];
+
+/** Arguments of one case, before and after. */
+export interface ArgumentPair {
+  before: ReadonlyMap<string, AstNode>;
+  after: ReadonlyMap<string, AstNode>;
+}
+
+export function possibleAdapters(fn: string, pairs: readonly ArgumentPair[]): Adapter[] {
+  const [first] = pairs;
+  if (!first) return [];
+  const names = [...first.after.keys()];
+  // One function with other arguments from case to case has no one reading.
+  if (pairs.some(({ after }) => after.size !== names.length || names.some((name) => !after.has(name))))
+    return [];
+  let readings: Adapter['arguments'][] = [[]];
+  for (const name of names) {
+    const origins = originsOf(name, pairs);
+    if (origins.length === 0) return [];
+    readings = readings.flatMap((reading) => origins.map((from) => [...reading, { name, from }]));
+    readings = best(readings);
+  }
+  return readings.map((reading) => ({ function: fn, arguments: reading }));
+}
+
+/** Readings that use most of the source's parameters, each once, first. */
+function best(readings: Adapter['arguments'][]): Adapter['arguments'][] {
+  const used = (reading: Adapter['arguments']): number =>
+    new Set(reading.flatMap(({ from }) => ('parameter' in from ? [from.parameter] : []))).size;
+  return readings
+    .map((reading, index) => ({ reading, index, score: used(reading) }))
+    .sort((a, b) => b.score - a.score || a.index - b.index)
+    .slice(0, MAX_ADAPTERS)
+    .map(({ reading }) => reading);
+}
+
+function originsOf(name: string, pairs: readonly ArgumentPair[]): Origin[] {
+  const literals = pairs.map(({ after }) => after.get(name)!);
+  const values = literals.map(jsonOf);
+  if (values.includes(undefined)) return [];
+  const parameters = [...pairs[0]!.before.keys()];
+  const fits = (make: (value: Json) => Json | undefined, parameter: string): boolean =>
+    pairs.every(({ before }, n) => {
+      const node = before.get(parameter);
+      const value = node && jsonOf(node);
+      const made = value === undefined ? undefined : make(value);
+      return made !== undefined && same(made, values[n]!);
+    });
+  const direct = parameters.filter((parameter) => fits((value) => value, parameter));
+  const scaled = parameters.flatMap((parameter) =>
+    FACTORS.filter((times) =>
+      fits((value) => (typeof value === 'number' && value !== 0 ? value * times : undefined), parameter),
+    ).map((times): Origin => ({ parameter, times })),
+  );
+  const constant = values.every((value) => same(value!, values[0]!)) ? [{ literal: literals[0]! }] : [];
+  return [...direct.map((parameter): Origin => ({ parameter })), ...scaled, ...constant];
+}
+
+const same = (a: Json, b: Json): boolean =>
+  typeof a === 'number' && typeof b === 'number' ? near(a, b) : canonicalJson(a) === canonicalJson(b);
