@@ -40,7 +40,7 @@ export const handler = defineTask({
     return {
       config: await writeJson(ctx.artifacts, keys.config(jobId), earlier ?? config),
       settings: {
-        concurrency: ctx.runtime.kind === 'embedded' ? 2 * availableParallelism() : CLOUD_CONCURRENCY,
+        concurrency: ctx.runtime.kind === 'embedded' ? availableParallelism() : CLOUD_CONCURRENCY,
         // The counterfactual question comes after the last turn.
         turns: solve.maxTurns + (solve.counterfactual ? 1 : 0),
         rounds: rounds.create,
