@@ -66,6 +66,8 @@ describe('[deep-research 13] Markdown without link targets', () => {
   it('is linear in what is hostile', () => {
     for (const piece of ['[', '![a](', '[x](a "', '<a ', 'http://', '](', '[[a]', "[a](b '", 'a.b:', 'www.'])
       expect(withoutTargets(piece.repeat(100_000)).length).toBeGreaterThan(0);
+    for (const run of ['.', ')', ' ', '(', '"', '\\'])
+      expect(withoutTargets(`[x](https://a.example/${run.repeat(200_000)}b ![y](c`)).not.toContain('://');
   });
 });
 
