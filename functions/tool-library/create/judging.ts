@@ -7,7 +7,7 @@ import { caseId } from '../ids.ts';
 import { REJECT_CODES } from '../records.ts';
 import { judgeToolsRole, type JudgeToolsOutput } from '../roles/judge-tools.ts';
 import { evidenceOf, matteringTurns } from './evidence.ts';
-import { isRight } from './run-cases.ts';
+import { compareAnswer } from '#shared/text/answers.ts';
 import { callText } from './solving.ts';
 import {
   gatedDrafts,
@@ -146,7 +146,8 @@ function admit(
 /** The case a tool came with, and those that its evidenced calls record. */
 function casesOf(item: Item, draft: Draft & { gated: Gated }): Case[] {
   const { gated } = draft;
-  const isGold = draft.value !== undefined && isRight(item, draft.value);
+  // A case is compared without the options of its question: what is right by them alone is recorded as it is.
+  const isGold = draft.value !== undefined && compareAnswer(goldOf(item), draft.value).equal;
   const about = {
     toolId: gated.toolId,
     questionId: idOf(item),
