@@ -29,7 +29,11 @@ export async function demo(
 }
 
 function exampleTitle(jobFile: string): string {
-  const input = JSON.parse(readFileSync(jobFile, 'utf8')) as { sources?: { uri: string }[] };
+  const input = JSON.parse(readFileSync(jobFile, 'utf8')) as {
+    sources?: { uri: string }[];
+    source?: unknown;
+  };
   const files = (input.sources ?? []).map((source) => source.uri);
-  return files.length > 0 ? `the documents of ${files.join(', ')}` : jobFile;
+  if (files.length > 0) return `the documents of ${files.join(', ')}`;
+  return typeof input.source === 'string' ? input.source : jobFile;
 }
