@@ -29,7 +29,15 @@ export default async function main(args: string[]): Promise<void> {
       group: 'hand-written',
       ...(JSON.parse(line) as { text: string; gold: string }),
     }));
-  const request = { corpus, entityNoun: 'country', seed: 1, oneHop: 200, twoHop: 200, more, index: args.includes('--lexical') ? ('lexical' as const) : ('auto' as const) };
+  const request = {
+    corpus,
+    entityNoun: 'country',
+    seed: 1,
+    oneHop: 200,
+    twoHop: 200,
+    more,
+    index: args.includes('--lexical') ? ('lexical' as const) : ('auto' as const),
+  };
   const first = await measureAccuracy(request);
 
   const percent = ({ right, of }: { right: number; of: number }): number => (100 * right) / Math.max(1, of);
@@ -54,6 +62,8 @@ export default async function main(args: string[]): Promise<void> {
   const steps = first.answered.reduce((sum, row) => sum + row.steps, 0);
   console.log(`one job              ${steps} steps in ${first.seconds.toFixed(1)} s`);
   if (args.includes('--wrong')) {
+    for (const { url, quote, status } of citations)
+      if (status !== 'verified') console.log(status, url, quote);
     for (const { group, text, gold, answer, status, steps: n, right } of first.answered) {
       if (!right)
         console.log(`[${group}] ${text}\n    gold ${gold}\n    got  ${answer ?? status} (${n} steps)`);

@@ -3,11 +3,13 @@ import { compareAnswer, finalAnswer } from '#shared/text/answers.ts';
 
 /** Marks of citations and of doubt around an answer. */
 const CITATION_MARK = /\s*\[\d{1,3}\]/g;
+/** A stated doubt is honest, and no second answer. */
+const DOUBT = /\s*\((?:uncertain|unsure|not certain)\)\.?$/i;
 const CITATIONS = /<citations>[\s\S]*?(?:<\/citations>|$)/g;
 
-/** An answer's text without marks of citations. */
+/** An answer's text without marks of citations and of doubt. */
 export const bareAnswer = (answer: string): string =>
-  answer.replace(CITATIONS, '').replace(CITATION_MARK, '').trim();
+  answer.replace(CITATIONS, '').replace(CITATION_MARK, '').trim().replace(DOUBT, '');
 
 /**
  * Whether an answer is the gold answer or an alias of it by comparison alone: equal in the normal form of facts, or as
