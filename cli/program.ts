@@ -124,6 +124,29 @@ export function buildProgram(interrupted: AbortSignal, done: (exitCode: number) 
   ).option('--dot', 'print the state machine as a Graphviz graph');
 
   command(
+    'libraries [action] [args...]',
+    'tool libraries: list, show <id>, tools <id>, search <id> <text>, invoke <id> <tool>, alias <id> <name> <version>',
+    async (context, action: string | undefined, rest: string[], options: never) =>
+      (await import('./commands/libraries.ts')).librariesCommand(context, action, rest, options),
+  )
+    .option('--version <version>', 'a version or an alias (default: latest)')
+    .option('--k <number>', 'search: how many tools, 1 to 20 (default: 5)')
+    .option('--cluster <id>', 'search: only tools of this cluster')
+    .option('--tag <tag>', 'search: only tools with this tag; repeatable', repeat)
+    .option('--mode <mode>', 'search: hybrid, vector or keyword (default: hybrid)')
+    .option('--args <json>', 'invoke: the arguments as a JSON object')
+    .option('--format <format>', 'tools: agentmill, openai or mcp (default: agentmill)')
+    .option('--if <version>', 'alias: only if it points at this version now');
+
+  command(
+    'mcp',
+    'serve a tool library over the Model Context Protocol on stdin and stdout',
+    async (context, options: never) => (await import('./commands/mcp.ts')).serveMcp(context, options),
+  )
+    .requiredOption('--library <id>', 'the library')
+    .option('--version <version>', 'a version or an alias; settled when it starts (default: latest)');
+
+  command(
     'models [action] [name]',
     'list models; test <name>; probe <name>',
     async (context, action: string, name: string) => {
