@@ -1,20 +1,12 @@
 import { z } from 'zod';
+import { CorpusSchema, InputRefSchema } from '#shared/research/corpus/input.ts';
 import { EvidenceQuoteSchema, RubricItemSchema } from '#shared/research/types.ts';
 
 /** The job input of deep-research (specification section 2): strict, every default filled. */
 
 const int = (min: number, max: number) => z.number().int().min(min).max(max);
 
-/** An object of the platform's bucket by its key; hash and size are checked where they are given. */
-export const InputRefSchema = z.strictObject({
-  bucket: z.string().optional(),
-  key: z.string().min(1).max(1024),
-  sha256: z.string().optional(),
-  bytes: z.number().int().min(0).optional(),
-  count: z.number().int().min(0).optional(),
-});
-
-export type InputRef = z.infer<typeof InputRefSchema>;
+export { CorpusSchema, InputRefSchema, type InputRef } from '#shared/research/corpus/input.ts';
 
 /** A question as people write it; questions that research-questions made are taken as they are. */
 export const QuestionInSchema = z.strictObject({
@@ -32,16 +24,6 @@ export const QuestionInSchema = z.strictObject({
 });
 
 export type QuestionIn = z.infer<typeof QuestionInSchema>;
-
-export const CorpusSchema = z.strictObject({
-  /** JSON Lines of documents. */
-  ref: InputRefSchema,
-  index: z.enum(['auto', 'lexical', 'hybrid']).default('auto'),
-  /** Weight of the cosine in a hybrid score; high weights hurt looking up by name. */
-  semanticWeight: z.number().min(0).max(1).default(0.1),
-  /** What a document is about: `country`, `person`. */
-  entityNoun: z.string().min(1).max(60).default('entry'),
-});
 
 export const LimitsSchema = z.strictObject({
   maxSteps: int(1, 400).default(100),

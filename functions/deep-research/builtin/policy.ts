@@ -80,7 +80,8 @@ const isValue = (_goal: Goal, { value }: Move, word: string): boolean =>
 function shortStep(question: string, progress: Progress, input: StepInput, rng: Rng): string {
   const { goal, made, best } = resolved(question, progress, input);
   const sure = best?.final === true && best.score >= SURE;
-  const early = input.explore && best !== undefined && best.score >= BRIDGE && rng.next() < EARLY_ANSWERS;
+  const begun = progress.searches.length > 0;
+  const early = input.explore && begun && !sure && rng.next() < EARLY_ANSWERS;
   if (input.final || sure || early) return answered(question, goal, progress, made, best, input, sure);
   const next = nextCall(goal, progress, input, rng);
   if (next) return next;

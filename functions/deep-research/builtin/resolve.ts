@@ -1,7 +1,15 @@
-import { normaliseText } from '#shared/research/facts/normalise.ts';
 import type { Fact } from '#shared/research/types.ts';
 import type { Page } from './progress.ts';
-import { canonical, isContent, occurrences, tokensOf, type Token } from './tokens.ts';
+import {
+  canonical,
+  canonicalAll,
+  isContent,
+  occurrences,
+  occurrencesOf,
+  tokensOf,
+  wordsOf,
+  type Token,
+} from './tokens.ts';
 
 /**
  * Resolving a question from the inside out, by evidence: no grammar decides where a name or a relation begins; every
@@ -30,6 +38,8 @@ export interface Move {
 }
 
 const ARTICLES = new Set(['a', 'an', 'the']);
+/** Words of a key that say nothing of it. */
+const SILENT = new Set([...ARTICLES, "'s", 'of', 'by']);
 const OPENERS = new Set(['whose', 'with', 'that', 'which', 'who', 'where', 'having']);
 const PREPOSITIONS = new Set(['in', 'for', 'of', 'by', 'on', 'to', 'from', 'at']);
 /** After these a relation may begin. */
@@ -54,6 +64,8 @@ const CUTS = new Set([
 ]);
 /** At least this much of a relation must fit. */
 export const BRIDGE = 0.5;
+/** From here on a relation is meant beyond doubt. */
+const CLEAR = 0.75;
 
 /** What an asked word counts that no key of the page knows, against one that a key knows. */
 const UNKNOWN = 0.34;
@@ -91,55 +103,76 @@ function fits(value: string, type: AnswerType): number {
   }
 }
 
+/** Asked words against the keys of a page: those that some key knows, and how many none does. */
+interface Asked {
+  known: readonly string[];
+  unknown: number;
+}
+
+const askedOf = (words: ReadonlySet<string>, vocabulary: ReadonlySet<string>): Asked => {
+  const known = [...words].filter((word) => vocabulary.has(word));
+  return { known, unknown: words.size - known.length };
+};
+
 /**
  * How well asked words match a fact's relation: 0.6 of coverage and 0.4 of Jaccard over stems of key and heading
- * (specification section 9). Words that no key of the page knows are fillers as long as others are left: they count
- * for a tenth.
+ * (specification section 9). Words that no key of the page knows may be fillers: they count for a third.
  */
-export function relationMatch(
-  asked: ReadonlySet<string>,
-  fact: Fact,
-  vocabulary: ReadonlySet<string>,
-): number {
-  if (asked.size === 0) return 0;
-  const key = stemsOf(fact.key);
-  const heading = stemsOf(fact.path.at(-1) ?? '');
-  const known = [...asked].filter((word) => vocabulary.has(word));
-  const hits = known.filter((word) => key.has(word) || heading.has(word));
-  if (hits.length === 0 || !hits.some((word) => key.has(word))) return 0;
-  const unknown = asked.size - known.length;
-  const coverage = hits.length / (known.length + UNKNOWN * unknown);
-  // A heading counts where it was asked for.
-  const named = new Set([...key, ...hits]);
-  const union = new Set([...known, ...named]).size;
-  return 0.6 * coverage + 0.4 * (hits.length / union);
+function relationMatch({ known, unknown }: Asked, fact: Fact): number {
+  if (known.length === 0) return 0;
+  const { key, heading } = shapeOf(fact);
+  let hits = 0;
+  let ofKey = 0;
+  for (const word of known) {
+    if (key.has(word)) ofKey++;
+    // A heading counts where it was asked for.
+    if (key.has(word) || heading.has(word)) hits++;
+  }
+  if (ofKey === 0) return 0;
+  const named = key.size + (hits - ofKey);
+  return 0.6 * (hits / (known.length + UNKNOWN * unknown)) + 0.4 * (hits / (known.length + named - hits));
 }
 
 /** A key that stands word for word in the question is meant, down to the words that carry no topic. */
-const verbatim = (tokens: readonly Token[], { key }: Fact): number =>
-  occurrences(tokens, key).length > 0 ? 0.2 : 0;
+const verbatim = (tokens: readonly Token[], fact: Fact): number =>
+  occurrencesOf(tokens, shapeOf(fact).words).length > 0 ? 0.2 : 0;
 
-const stemCache = new Map<string, ReadonlySet<string>>();
-function stemsOf(text: string): ReadonlySet<string> {
-  let stems = stemCache.get(text);
-  if (!stems) {
-    stems = new Set(
-      tokensOf(text).flatMap(({ word }) =>
-        ARTICLES.has(word) || word === "'s" || word === 'of' ? [] : [canonical(word)],
-      ),
-    );
-    if (stemCache.size >= 20_000) stemCache.clear();
-    stemCache.set(text, stems);
-  }
-  return stems;
+interface Shape {
+  key: ReadonlySet<string>;
+  heading: ReadonlySet<string>;
+  /** Of the key, normalised. */
+  words: readonly string[];
+  /** The values a description may name: the head first, normalised. */
+  values: readonly (readonly string[])[];
 }
 
-const vocabularies = new WeakMap<readonly Fact[], ReadonlySet<string>>();
+const shapes = new WeakMap<Fact, Shape>();
+
+/** What comparing needs of a fact, made once. */
+function shapeOf(fact: Fact): Shape {
+  let shape = shapes.get(fact);
+  if (!shape) {
+    shape = {
+      key: stemsOf(fact.key),
+      heading: stemsOf(fact.path.at(-1) ?? ''),
+      words: wordsOf(fact.key),
+      values: [fact.head, ...partsOf(fact)].filter((value) => /\p{L}{3}/u.test(value)).map(wordsOf),
+    };
+    shapes.set(fact, shape);
+  }
+  return shape;
+}
+
+const stemsOf = (text: string): ReadonlySet<string> =>
+  new Set(tokensOf(text).flatMap(({ word }) => (SILENT.has(word) ? [] : canonicalAll(word))));
+
+/** The words that the keys of a page know. */
 function vocabularyOf(facts: readonly Fact[]): ReadonlySet<string> {
-  let words = vocabularies.get(facts);
-  if (!words) {
-    words = new Set(facts.flatMap((fact) => [...stemsOf(fact.key), ...stemsOf(fact.path.at(-1) ?? '')]));
-    vocabularies.set(facts, words);
+  const words = new Set<string>();
+  for (const fact of facts) {
+    const { key, heading } = shapeOf(fact);
+    for (const word of key) words.add(word);
+    for (const word of heading) words.add(word);
   }
   return words;
 }
@@ -209,40 +242,61 @@ function titleMoves(
     tokens
       .slice(from, to)
       .filter(({ word }) => isContent(word) && !nouns.has(word))
-      .map(({ word }) => canonical(word));
+      .flatMap(({ word }) => canonicalAll(word));
   const trailing = asked(end, tokens.length);
-  const moves: Move[] = [];
+  const readings: (Move & { unknown: number; match: number })[] = [];
   for (let from = start; from >= 0; from--) {
     if (from > 0 && !CUTS.has(tokens[from - 1]!.word) && tokens[from - 1]!.word !== "'s") continue;
-    const words = new Set([...asked(from, start), ...trailing]);
-    const question = questionStem(tokens, from, start);
-    for (const word of question) words.add(word);
-    if (words.size === 0) continue;
+    const before = [...asked(from, start), ...questionStem(tokens, from, start)];
     const left = asked(0, from);
-    // A question word that asks for a place or a date is part of the last relation.
-    const final = left.length === 0;
-    let best: { fact: Fact; score: number } | undefined;
-    for (const fact of page.facts) {
-      const rough = relationMatch(words, fact, vocabulary);
-      if (rough <= 0) continue;
-      const match = rough + verbatim(tokens.slice(from), fact);
-      const score = match + (final ? fits(fact.head, type) : nameLike(fact.head));
-      if (!best || score > best.score + 1e-9) best = { fact, score };
+    // What stands after a name belongs to it, or to the question around it.
+    for (const rest of trailing.length > 0 ? [trailing, []] : [[]]) {
+      const words = new Set([...before, ...rest]);
+      if (words.size === 0) continue;
+      const whole = rest.length === trailing.length;
+      const final = left.length === 0 && whole;
+      const best = bestFact(page.facts, words, vocabulary, tokens.slice(from), final ? type : undefined);
+      if (!best) continue;
+      readings.push({
+        // The longer reading of equal ones; a whole question that is answered before a part of it.
+        score: best.score + 0.01 * Math.min(5, words.size) + (final ? 0.02 : 0),
+        match: best.match,
+        unknown: [...words].filter((word) => !vocabulary.has(word)).length,
+        page,
+        fact: best.fact,
+        kind: 'title',
+        from,
+        to: whole && trailing.length > 0 ? tokens.length : end,
+        value: best.fact.head,
+        final,
+      });
     }
-    if (!best) continue;
-    moves.push({
-      // The longer reading of equal ones; a whole question that is answered before a part of it.
-      score: best.score + 0.01 * Math.min(5, words.size) + (final ? 0.02 : 0),
-      page,
-      fact: best.fact,
-      kind: 'title',
-      from,
-      to: trailing.length > 0 ? tokens.length : end,
-      value: best.fact.head,
-      final,
-    });
   }
-  return moves;
+  // Where a part of the question is wholly answered here, words that this page knows nothing of ask for something else.
+  const inside = readings.some(({ final, unknown, match }) => !final && unknown === 0 && match >= CLEAR);
+  return readings.map(({ unknown, match: _match, ...move }) =>
+    inside && move.final && unknown > 0 ? { ...move, score: move.score - 0.35 } : move,
+  );
+}
+
+/** The fact of a page that fits asked words best; `type` is what a final answer should be, else it must be a name. */
+function bestFact(
+  facts: readonly Fact[],
+  words: ReadonlySet<string>,
+  vocabulary: ReadonlySet<string>,
+  around: readonly Token[],
+  type: AnswerType | undefined,
+): { fact: Fact; score: number; match: number } | undefined {
+  let best: { fact: Fact; score: number; match: number } | undefined;
+  const asked = askedOf(words, vocabulary);
+  for (const fact of facts) {
+    const rough = relationMatch(asked, fact);
+    if (rough <= 0) continue;
+    const match = rough + verbatim(around, fact);
+    const score = match + (type === undefined ? nameLike(fact.head) : fits(fact.head, type));
+    if (!best || score > best.score + 1e-9) best = { fact, score, match };
+  }
+  return best;
 }
 
 /** What stands for another question must be a name, not a number. */
@@ -265,23 +319,21 @@ function attributeMoves(
   const moves: Move[] = [];
   const described = tokens.slice(start);
   const nouns = new Set(tokensOf(entityNoun).map(({ word }) => word));
+  const present = new Set(described.map(({ word }) => word));
   for (const fact of page.facts) {
-    const whole = normaliseText(fact.value);
-    for (const value of [fact.head, ...partsOf(fact)]) {
-      if (!/\p{L}{3}/u.test(value)) continue;
-      for (const [from, to] of occurrences(described, value)) {
-        if (!whole.includes(normaliseText(value))) continue;
+    for (const [index, value] of shapeOf(fact).values.entries()) {
+      if (!present.has(value[0]!)) continue;
+      for (const [from, to] of occurrencesOf(described, value)) {
         const asked = new Set(
           [...described.slice(0, from), ...described.slice(to)]
             .filter(({ word }) => isContent(word) && !nouns.has(word))
-            .map(({ word }) => canonical(word)),
+            .flatMap(({ word }) => canonicalAll(word)),
         );
-        const match = relationMatch(asked, fact, vocabulary) + verbatim(described, fact);
+        const match = relationMatch(askedOf(asked, vocabulary), fact) + verbatim(described, fact);
         if (match < BRIDGE) continue;
-        const share = (to - from) / described.length;
         moves.push({
           // A value that is all of its fact, and a long one, is surer.
-          score: match + 0.1 * share + (value === fact.head ? 0.05 : 0),
+          score: match + (0.1 * (to - from)) / described.length + (index === 0 ? 0.05 : 0),
           page,
           fact,
           kind: 'attribute',

@@ -87,6 +87,19 @@ export function canonical(word: string): string {
   return canon.get(root) ?? root;
 }
 
+/** Words that say two things at once. */
+const COMPOUNDS: Readonly<Record<string, readonly string[]>> = {
+  birthplace: ['birth', 'place'],
+  birthday: ['birth', 'date'],
+  birthdate: ['birth', 'date'],
+  birthyear: ['birth', 'year'],
+  deathplace: ['death', 'place'],
+};
+
+/** The stems that a word stands for: most have one. */
+export const canonicalAll = (word: string): string[] =>
+  Object.hasOwn(COMPOUNDS, word) ? COMPOUNDS[word]!.map(canonical) : [canonical(word)];
+
 /** Whether a word can name a relation or a thing: no article, no question word, no filler. */
 export const isContent = (word: string): boolean =>
   word !== "'s" && !ARTICLES.has(word) && !STOP_WORDS.has(word) && !NOISE.has(word);
@@ -95,11 +108,17 @@ export const isContent = (word: string): boolean =>
 export const contentStems = (text: string): string[] =>
   tokensOf(text)
     .filter(({ word }) => isContent(word))
-    .map(({ word }) => canonical(word));
+    .flatMap(({ word }) => canonicalAll(word));
+
+/** The words of a phrase as facts are compared by. */
+export const wordsOf = (phrase: string): string[] => normaliseText(phrase).split(' ').filter(Boolean);
 
 /** Where a phrase stands in tokens, articles passed over: [start, end), every occurrence. */
-export function occurrences(tokens: readonly Token[], phrase: string): [number, number][] {
-  const words = normaliseText(phrase).split(' ').filter(Boolean);
+export const occurrences = (tokens: readonly Token[], phrase: string): [number, number][] =>
+  occurrencesOf(tokens, wordsOf(phrase));
+
+/** The same for the words of a phrase. */
+export function occurrencesOf(tokens: readonly Token[], words: readonly string[]): [number, number][] {
   if (words.length === 0) return [];
   const found: [number, number][] = [];
   for (let start = 0; start < tokens.length; start++) {

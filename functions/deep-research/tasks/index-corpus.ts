@@ -1,12 +1,9 @@
 import { z } from 'zod';
 import { indexCorpus } from '#shared/research/corpus/build.ts';
+import { wholeRef } from '#shared/research/corpus/input.ts';
 import { writeJson } from '#shared/storage/jsonl.ts';
-import type { ArtifactRef, Artifacts } from '#shared/storage/ports.ts';
-import { sha256Hex } from '#shared/determinism/hash.ts';
 import { defineTask } from '#shared/task/define-task.ts';
-import { invalidInput, isError } from '#shared/task/errors.ts';
 import { loadConfig } from '../config.ts';
-import type { InputRef } from '../input.ts';
 import { keysOf } from '../keys.ts';
 import { jobInput } from './schemas.ts';
 
@@ -38,24 +35,3 @@ export const handler = defineTask({
     return { done: true, corpusId: step.corpusId };
   },
 });
-
-/** A reference with hash and size, which people need not give. @throws InvalidInput where there is no such object. */
-async function wholeRef(artifacts: Artifacts, ref: InputRef): Promise<ArtifactRef> {
-  const { key } = ref;
-  try {
-    const head = await artifacts.head(key);
-    const sha256 = ref.sha256 ?? head.sha256 ?? (await hashOf(artifacts, key));
-    return { key, sha256, bytes: ref.bytes ?? head.bytes };
-  } catch (error) {
-    if (!isError(error, 'NotFound')) throw error;
-    throw invalidInput(`There is no corpus "${key}": upload it first.`, {
-      problems: [{ pointer: '/corpus/ref/key', code: 'not-found', detail: 'There is no such object.' }],
-    });
-  }
-}
-
-async function hashOf(artifacts: Artifacts, key: string): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of (await artifacts.get(key)).body) chunks.push(chunk);
-  return sha256Hex(Buffer.concat(chunks));
-}
