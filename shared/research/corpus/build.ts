@@ -33,7 +33,7 @@ export type IndexStep =
 /** Documents of one transaction, and passages that the encoder gets at once. */
 const BATCH = 64;
 /** Time kept for storing what is built, in milliseconds. */
-const MARGIN_MS = 15_000;
+const MARGIN_MS = 30_000;
 
 /** What is known of an index; undefined where none is finished. */
 export async function corpusInfo(
@@ -182,7 +182,8 @@ async function readAll(
   };
   for await (const item of readDocuments(artifacts, documents, from, documentConverters())) {
     batch.push(item);
-    if (batch.length < BATCH) continue;
+    // Reading HTML takes its time.
+    if (batch.length < BATCH && !late()) continue;
     flush();
     if (late()) return false;
   }

@@ -132,12 +132,17 @@ async function keysOf({ provider, runtime }: SearchRequest): Promise<string[]> {
 async function ask(request: SearchRequest, key: string): Promise<Charged<WebHit[] | SearchError>> {
   const { provider, query, signal } = request;
   const timeout = AbortSignal.timeout(REQUEST_MS);
+  let sent: Parameters<typeof fetch>;
+  try {
+    sent = requestOf(provider, query, key, signal ? AbortSignal.any([signal, timeout]) : timeout);
+  } catch {
+    const error = new SearchError('the search service is set up with a header or key that cannot be sent');
+    return { value: error, billed: 'no', errorCode: 'AUTH' };
+  }
   let answer: Response;
   let text: string;
   try {
-    answer = await fetch(
-      ...requestOf(provider, query, key, signal ? AbortSignal.any([signal, timeout]) : timeout),
-    );
+    answer = await fetch(...sent);
     text = await bodyOf(answer);
   } catch {
     const why = signal?.aborted
@@ -239,7 +244,18 @@ function memberAt(value: unknown, path: string): unknown {
   return at;
 }
 
-/** One line of text without tags or entities of emphasis, as services send them. */
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&amp;': '&',
+  '&lt;': '<',
+  '&gt;': '>',
+  '&quot;': '"',
+  '&apos;': "'",
+  '&nbsp;': ' ',
+  '&#39;': "'",
+  '&#x27;': "'",
+};
+
+/** One line of text without tags of emphasis and entities, as services send them. */
 function textAt(value: unknown, path: string, most: number): string {
   const text = memberAt(value, path);
   if (typeof text !== 'string') return '';
@@ -247,6 +263,7 @@ function textAt(value: unknown, path: string, most: number): string {
     .slice(0, 20_000)
     .toWellFormed()
     .replace(/<\/?(?:b|strong|em|i)>/gi, '')
+    .replace(/&(?:amp|lt|gt|quot|apos|nbsp|#39|#x27);/gi, (entity) => ENTITIES[entity.toLowerCase()]!)
     .replace(/[\s\p{Cc}]+/gu, ' ')
     .trim();
   return line.length > most

@@ -101,7 +101,7 @@ async function service(
 
 const ORGANIC = {
   organic: [
-    { title: 'Lake <b>Orrin</b>', link: 'https://lakes.example/orrin', snippet: 'Deep\nlake' },
+    { title: 'Lake <b>Orrin</b>', link: 'https://lakes.example/orrin', snippet: 'Orrin&#x27;s\nlake' },
     { title: 'Bad', link: 'ftp://x' },
   ],
 };
@@ -128,7 +128,7 @@ describe('searching the web', () => {
     ]);
     expect(one!.observation).toEqual({
       tool: 'search_internet',
-      text: '1. Lake Orrin\n   https://lakes.example/orrin\n   Deep lake',
+      text: "1. Lake Orrin\n   https://lakes.example/orrin\n   Orrin's lake",
       meta: {},
     });
     expect(two!.observation).toEqual(one!.observation);
