@@ -32,3 +32,10 @@ export async function jsonIfAny<T>(artifacts: Artifacts, key: string): Promise<T
     throw error;
   }
 }
+
+/** The number of rows of a JSONL object. */
+export async function countJsonl(artifacts: Artifacts, keyOrRef: string | ArtifactRef): Promise<number> {
+  let count = 0;
+  for await (const _ of readJsonl(artifacts, keyOrRef)) count++;
+  return count;
+}

@@ -16,7 +16,13 @@ export const parameterNames = ({ schema }: Pick<Tool, 'schema'>): string[] =>
   Object.keys((schema.properties ?? {}) as object);
 
 /** Renames tools that share a name, in code and calls; the old name stays as an alias. Ids stay. */
-export async function renameClashes({ tools, cases }: Collected): Promise<Collected> {
+export async function renameClashes<T extends Tool, C extends Pick<Case, 'toolId' | 'call'>>({
+  tools,
+  cases,
+}: {
+  tools: T[];
+  cases: C[];
+}): Promise<{ tools: T[]; cases: C[] }> {
   const renamed = resolveClashes(tools.map((tool) => ({ ...tool, parameters: parameterNames(tool) })));
   if (renamed.size === 0) return { tools, cases };
   const changedTools = tools.filter(({ id }) => renamed.has(id));
