@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { App, CfnOutput, Stack } from 'aws-cdk-lib';
 import { CfnQueue } from 'aws-cdk-lib/aws-sqs';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { checkedPlatform } from '#infra/checked.ts';
+import { buildFixture } from '#test/infra/fixture.ts';
 import { startAwsDouble, type AwsDouble } from '#test/support/aws-double/index.ts';
 import { servedTypes } from '#test/support/aws-double/served-types.ts';
 
@@ -15,9 +17,18 @@ const base = mkdtempSync(join(tmpdir(), 'agentmill-deploy-'));
 const assembly = join(base, 'cdk.out');
 let aws: AwsDouble;
 
+/**
+ * Making and sending every bundle takes minutes, and `npm run check:bundles` makes them all: here those of one stack are
+ * made, all with AGENTMILL_DEPLOY_ALL_BUNDLES=1. Templates, machines and everything else are the real ones.
+ */
+const BUNDLE = process.env.AGENTMILL_DEPLOY_ALL_BUNDLES ? '**' : 'agentmill-dev-entry';
+
 beforeAll(async () => {
   mkdirSync(join(base, 'home'));
   aws = await startAwsDouble(servedTypes);
+  if (BUNDLE !== '**') aws.stacks.bundled = (name) => name.startsWith(BUNDLE);
+  const { app } = buildFixture({ ...checkedPlatform(), bundle: [BUNDLE], outdir: assembly });
+  app.synth();
 });
 afterAll(async () => {
   await aws.close();
@@ -52,7 +63,7 @@ const cdk = (...args: string[]) =>
 const finished = () => aws.stacks.history.splice(0).map(({ stack, status }) => `${stack} ${status}`);
 
 test('every stack deploys to an AWS-compatible endpoint named by AWS_ENDPOINT_URL, and goes away again', async () => {
-  const refused = await cdk('deploy', '--all', '--require-approval', 'never', '--output', assembly);
+  const refused = await cdk('deploy', '--all', '--require-approval', 'never', '--app', assembly);
   expect(refused.code).toBe(1);
   expect(refused.output).toContain("Has the environment been bootstrapped? Please run 'cdk bootstrap'");
 

@@ -75,17 +75,23 @@ export const ROUTES = [
   { method: 'GET', path: '/v1/jobs/{jobId}', scope: 'jobs:read' },
 ];
 
-/** The stacks of a stage without bundling any code. */
+/** The stacks of a stage, bundling no code but that of the stacks named in `bundle`. */
 export function buildFixture(
-  options: { context?: Record<string, unknown>; nag?: boolean } & Partial<PlatformProps> = {},
+  options: {
+    context?: Record<string, unknown>;
+    nag?: boolean;
+    bundle?: string[];
+    outdir?: string;
+  } & Partial<PlatformProps> = {},
 ): { app: App; stacks: PlatformStacks } {
   const app = new App({
     analyticsReporting: false,
+    ...(options.outdir === undefined ? {} : { outdir: options.outdir }),
     context: {
       ...FLAGS,
       // These rules read templates and change none, for seconds each time; the real app's synthesis keeps them.
       '@aws-cdk/core:validateAgainstDefaultRules': false,
-      'aws:cdk:bundling-stacks': [],
+      'aws:cdk:bundling-stacks': options.bundle ?? [],
       agentmill: options.context ?? {},
     },
   });

@@ -6,6 +6,8 @@ import { zipEntries } from './zip.ts';
 /** What a service itself checks when a resource is made, beyond the schema of its properties. */
 export interface Surroundings {
   objects: Objects;
+  /** Whether a function's code was bundled, and so must hold its handler. */
+  bundled(functionName: string): boolean;
   /** Everything of the account that is alive, this stack's earlier resources included. */
   live(): Iterable<LiveResource>;
 }
@@ -18,7 +20,10 @@ const MAX_UNPACKED = 262_144_000;
 const MAX_INLINE = 10_240;
 const MAX_ENVIRONMENT = 4096;
 
-const lambdaFunction: Check = ({ Code, Handler, Environment, PackageType }, { objects }) => {
+const lambdaFunction: Check = (
+  { Code, Handler, Environment, FunctionName, PackageType },
+  { objects, bundled },
+) => {
   if (PackageType === 'Image' || Code.ImageUri) return [];
   const bytes = objects.get(Code.S3Bucket, Code.S3Key);
   if (!bytes)
@@ -26,7 +31,8 @@ const lambdaFunction: Check = ({ Code, Handler, Environment, PackageType }, { ob
   const problems: string[] = [];
   const files = zipEntries(bytes);
   const module = String(Handler).split('.')[0]!;
-  if (!['mjs', 'js', 'cjs'].some((extension) => files.has(`${module}.${extension}`))) {
+  const isThere = ['mjs', 'js', 'cjs'].some((extension) => files.has(`${module}.${extension}`));
+  if (bundled(String(FunctionName)) && !isThere) {
     problems.push(
       `the code has no file for the handler ${Handler}: ${[...files.keys()].slice(0, 5).join(', ')}`,
     );

@@ -64,6 +64,8 @@ export class Stacks {
   private made = 0;
   readonly objects = new Objects();
   readonly schemas = Schemas.load();
+  /** Tests that leave out bundles say of which functions. */
+  bundled: (functionName: string) => boolean = () => true;
   /** Names of stacks in the order in which they were finished, with how. */
   readonly history: { stack: string; status: string }[] = [];
   readonly region: string;
@@ -302,7 +304,7 @@ export class Stacks {
         `CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename ${identity.ref}`,
       );
     this.checkReferences(references);
-    const around = { objects: this.objects, live: () => this.live() };
+    const around = { objects: this.objects, bundled: this.bundled, live: () => this.live() };
     const refused = providers[type]?.(properties, around, identity.ref) ?? [];
     if (refused.length > 0) fail(refused.join('; '));
     return { stack: stack.name, logicalId, type, properties, ...identity };
