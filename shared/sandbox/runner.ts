@@ -299,11 +299,13 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
     # What innocent runs change, and reset() or nothing at all puts back.
     VOLATILE = {
         "sys": ("stdin", "stdout", "stderr", "last_exc", "last_type", "last_value", "last_traceback", "modules",
-                "path_importer_cache"),
+                "path", "path_importer_cache"),
         "tempfile": ("tempdir",),
         "linecache": ("cache",),
         "inspect": ("modulesbyfile",),
         "warnings": ("filters", "onceregistry"),
+        "_warnings": ("filters", "_onceregistry"),
+        "posix": ("environ",),
     }
     IGNORED = ("__annotations_cache__", "__annotate_func__", "__annotate__", "__annotations__", "__doc__",
                "_abc_impl", "__static_attributes__", "__firstlineno__")
@@ -325,17 +327,25 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
 
     callable_, staticmethod_, classmethod_ = callable, staticmethod, classmethod
 
+    def innocent(name, key):
+        return key in VOLATILE.get(name, ()) or key == "__warningregistry__"
+
     def watched(name, key, value):
-        if key in VOLATILE.get(name, ()) or key == "__warningregistry__":
-            return False
-        return is_code(value) or not key.startswith("_")
+        return not innocent(name, key) and (is_code(value) or not key.startswith("_"))
 
     def arm():
         """Remembers the state that every run has to leave as it was. The last step before the snapshot."""
         nonlocal known_modules, saved_dicts, saved_classes, watch_text
-        import json
+        import json, string
         sys.stdout = sys.stderr = nowhere
-        for owner, names in ((sys, ("settrace", "setprofile", "monitoring", "addaudithook", "_settraceallthreads",
+        # What the first use completes.
+        string.Template("$a").substitute(a=1)
+        ast.unparse(parse("a"))
+        for module in list(modules.values()):
+            if isinstance(module, Module_):
+                for name in vars(module).get("__all__", ()):
+                    getattr(module, name, None)
+        for owner, names in ((sys, ("settrace", "setprofile", "addaudithook", "_settraceallthreads",
                                     "_setprofileallthreads", "call_tracing", "remote_exec", "_clear_internal_caches")),
                              (gc, ("freeze", "unfreeze"))):
             for name in names:
@@ -349,7 +359,7 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
             if top not in stdlib and name != "_agentmill_runner" or top in DROPPED or not isinstance(module, Module_):
                 continue
             names = vars(module)
-            saved_dicts.append((name, names, dict(names)))
+            saved_dicts.append((name, names, dict(names), True))
             dicts.append({"name": name, "at": id(names),
                           "skip": [id(key) for key in names if not watched(name, key, names[key])]})
             for key, value in names.items():
@@ -359,7 +369,7 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
                 if type(value) is list:
                     lists.append({"name": label, "at": id(value)})
                 elif type(value) is dict and key != "__builtins__" and key != "__annotations__" and value is not names:
-                    saved_dicts.append((label, value, dict(value)))
+                    saved_dicts.append((label, value, dict(value), False))
                     dicts.append({"name": label, "at": id(value), "skip": []})
                 elif isinstance(value, type) and value.__flags__ & HEAP_TYPE and not value.__flags__ & IMMUTABLE:
                     classes[id(value)] = (label, value)
@@ -371,6 +381,7 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
             for part in vars(value).values():
                 for function in functions_of(part):
                     functions.setdefault(label, {})[id(function)] = True
+        dicts.append({"name": "sys.modules", "at": id(modules), "skip": []})
         cells = {}
         for function in own_functions():
             functions.setdefault("the runner", {})[id(function)] = True
@@ -392,7 +403,7 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
 
     def own_functions():
         return [run, reset, forget, check, encode, mapping, items, unordered, tag, texts, charge, clean, text_json,
-                big_int_text, symbolic, line_of, message_of, failure, evaluate, watched, is_code, functions_of,
+                big_int_text, symbolic, line_of, message_of, failure, evaluate, innocent, watched, is_code, functions_of,
                 Output.write, Output.writelines, Nowhere.write]
 
     def hide():
@@ -407,6 +418,7 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
                 del modules[name]
         for name in HIDDEN:
             modules[name] = None
+        del modules["_agentmill_runner"]
         known_modules.clear()
         known_modules.update(modules)
         collect()
@@ -425,7 +437,15 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
 
     delattr_ = delattr
 
+    range_, paths = range, list(sys.path)
+    monitor_of, clear_monitor, free_monitor = (
+        sys.monitoring.get_tool, sys.monitoring.clear_tool_id, sys.monitoring.free_tool_id)
+
     def reset():
+        for tool in range_(6):
+            if monitor_of(tool) is not None:
+                clear_monitor(tool)
+                free_monitor(tool)
         set_recursion_limit(1000)
         set_digits(4300)
         set_interval(0.005)
@@ -437,6 +457,8 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
             os.environ._data.update(environment)
         if warnings.filters != filters:
             warnings.filters[:] = filters
+        if len(sys.path) != len(paths) or not all(map(is_, sys.path, paths)):
+            sys.path[:] = paths
         if len(modules) != len(known_modules):
             forget()
         chdir(home)
@@ -452,13 +474,13 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
         for name, known in known_modules.items():
             if modules.get(name) is not known:
                 return "sys.modules[" + name + "]"
-        for name, names, saved in saved_dicts:
+        for name, names, saved, is_module in saved_dicts:
             for key, value in saved.items():
-                if names.get(key, saved) is not value and watched(name, key, value):
-                    return name + "." + key
+                if names.get(key, saved) is not value and (not is_module or watched(name, key, value)):
+                    return name + "." + str(key)
             if len(names) != len(saved):
                 for key in names:
-                    if key not in saved and key != "__warningregistry__":
+                    if key not in saved and not (is_module and type(key) is str and innocent(name, key)):
                         return name + "." + str(key)
         for label, value, saved in saved_classes:
             names = vars(value)
