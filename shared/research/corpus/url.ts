@@ -2,7 +2,8 @@
 
 const SCHEME = 'corpus://';
 
-export const corpusUrl = (id: string): string => SCHEME + id.split('/').map(encodeURIComponent).join('/');
+export const corpusUrl = (id: string): string =>
+  SCHEME + id.toWellFormed().split('/').map(encodeURIComponent).join('/');
 
 export const isCorpusUrl = (url: string): boolean => url.slice(0, SCHEME.length).toLowerCase() === SCHEME;
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import fc from 'fast-check';
+import { anyText } from '#test/support/texts.ts';
 import { indexCorpus, type IndexStep } from '#shared/research/corpus/build.ts';
 import { openCorpus } from '#shared/research/corpus/open.ts';
 import { matchExpression } from '#shared/research/corpus/query.ts';
@@ -248,7 +249,7 @@ describe('[deep-research 27] queries', () => {
     const query = fc.oneof(
       fc.array(syntax, { maxLength: 30 }).map((parts) => parts.join(' ')),
       fc.array(syntax).map((parts) => parts.join('')),
-      fc.string({ unit: 'binary', maxLength: 500 }),
+      anyText(500),
     );
     await fc.assert(
       fc.asyncProperty(query, async (text) => {
