@@ -31,6 +31,8 @@ interface RequestOptions {
   query?: Record<string, string | undefined>;
   body?: unknown;
   headers?: Record<string, string>;
+  /** The answer is no JSON: it is given as text, the empty one too. */
+  asText?: boolean;
 }
 
 /** The HTTP API of infra-api-cli section 7, as the commands use it; the same for the embedded platform and AWS. */
@@ -78,6 +80,7 @@ export class ApiClient {
       headers: signed,
       ...(body === undefined ? {} : { body }),
     });
+    if (options.asText && response.ok) return text as T;
     let parsed: unknown;
     try {
       parsed = text === '' ? undefined : JSON.parse(text);

@@ -6,7 +6,7 @@ import { CliError, EXIT } from './exit.ts';
 type Fields = { [key: string]: Json };
 
 /** Members of a job input whose text may name a local file. */
-const FILE_MEMBERS = new Set(['uri', 'source', 'ref', 'corpus', 'questions']);
+const FILE_MEMBERS = new Set(['uri', 'source', 'ref', 'corpus', 'questions', 'key']);
 
 /** Reads `--input FILE` (`-` is stdin). */
 export function readInput(file: string, stdin: () => string): Fields {

@@ -78,6 +78,20 @@ export function buildProgram(interrupted: AbortSignal, done: (exitCode: number) 
     .option('--cancel-on-interrupt', 'Ctrl-C cancels the job')
     .option('--strict', 'exit 1 when the job ends with errors');
 
+  command(
+    'research <question>',
+    'research one question and show the steps and the cited answer',
+    async (context, question: string, options: never) =>
+      (await import('./commands/research.ts')).research(context, question, options),
+  )
+    .option('--corpus <path>', 'JSON Lines of documents, or a folder of text, Markdown, HTML or JSON files')
+    .option('--entity <noun>', 'what a document is about, such as country')
+    .option('--report', 'write a report instead of a short answer')
+    .option('--steps <number>', 'most steps (default: 100)')
+    .option('--budget <usd>', 'most that models may cost, in US dollars')
+    .option('--model <name>', 'the model that researches (agentmill models list)')
+    .option('--cancel-on-interrupt', 'Ctrl-C cancels the research');
+
   command('jobs', 'list jobs, newest first', async (context, options: never) =>
     (await jobCommands()).listJobs(context, options),
   )

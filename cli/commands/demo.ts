@@ -32,8 +32,10 @@ function exampleTitle(jobFile: string): string {
   const input = JSON.parse(readFileSync(jobFile, 'utf8')) as {
     sources?: { uri: string }[];
     source?: unknown;
+    questions?: { key: string };
   };
   const files = (input.sources ?? []).map((source) => source.uri);
   if (files.length > 0) return `the documents of ${files.join(', ')}`;
+  if (input.questions) return `the questions of ${input.questions.key}`;
   return typeof input.source === 'string' ? input.source : jobFile;
 }
