@@ -113,13 +113,21 @@ export async function searchWeb(request: SearchRequest): Promise<{ hits: WebHit[
   return { hits, microUsd };
 }
 
+/** On AWS a plain name is the stage's secret for searches, which deep-research may read (capability `secrets:search`). */
+export const secretName = (name: string, { kind, env }: Pick<Runtime, 'kind' | 'env'>): string =>
+  kind === 'aws' && !/[:/]/.test(name) ? `agentmill/${env.AGENTMILL_STAGE ?? 'dev'}/search` : name;
+
 async function keysOf({ provider, runtime }: SearchRequest): Promise<string[]> {
   if (provider.keySecret === undefined) return [''];
   const values: string[] = [];
   for (const name of [provider.keySecret].flat()) {
     try {
       // One secret may hold several keys.
-      values.push(...(await secretValue(name, runtime)).split(/[\s,]+/).filter((key) => key !== ''));
+      values.push(
+        ...(await secretValue(secretName(name, runtime), runtime))
+          .split(/[\s,]+/)
+          .filter((key) => key !== ''),
+      );
     } catch {
       throw new SearchError(`the key of the search service (${name}) is not set`);
     }

@@ -9,7 +9,7 @@ import { ledgerRows, reconcile } from '#shared/models/ledger.ts';
 import type { LedgerRow } from '#shared/models/types.ts';
 import { cached } from '#shared/research/cache/tool-cache.ts';
 import { indexCorpus } from '#shared/research/corpus/build.ts';
-import { hitsOf } from '#shared/research/search/http.ts';
+import { hitsOf, secretName } from '#shared/research/search/http.ts';
 import { searchProvider, SEARCH_PRESETS, type SearchProvider } from '#shared/research/search/provider.ts';
 import { waitAfter, withRetries } from '#shared/research/search/retries.ts';
 import { browsePage, citeFrom } from '#shared/research/tools/browse-page.ts';
@@ -257,6 +257,13 @@ describe('searching the web', () => {
     expect((await searchInternet('c', context({ provider: unset }))).observation.text).toBe(
       'Could not fetch: the key of the search service (KEY_C) is not set.',
     );
+  });
+
+  it('reads keys from the environment, on AWS from the secret of the stage', () => {
+    const env = { AGENTMILL_STAGE: 'prod' };
+    expect(secretName('SERPER_API_KEY', { kind: 'embedded', env })).toBe('SERPER_API_KEY');
+    expect(secretName('SERPER_API_KEY', { kind: 'aws', env })).toBe('agentmill/prod/search');
+    expect(secretName('team/search', { kind: 'aws', env })).toBe('team/search');
   });
 
   it('reads any answer of a service', () => {
