@@ -113,25 +113,14 @@ export async function searchTools(
   const text = query.slice(0, MAX_QUERY_CHARS);
   if (text.trim() === '') throw invalidInput('The query is empty: say what the tool should do.');
   const { rows } = index;
-  const kept = rows.map(
-    (row) =>
-      (cluster === undefined || row.clusterId === cluster) && tags.every((tag) => row.tags.includes(tag)),
-  );
+  const kept = filtered(rows, tags, cluster);
   const weights = WEIGHTS[mode];
   const cosines = weights.cosine > 0 ? await cosinesOf(index, text, encoder) : undefined;
   const words = weights.bm25 > 0 ? index.words.scores(text) : undefined;
-  const share = (scores: ArrayLike<number> | undefined): ((row: number) => number) => {
-    let best = 0;
-    if (scores)
-      for (let row = 0; row < rows.length; row++) if (kept[row] && scores[row]! > best) best = scores[row]!;
-    return (row) => (scores && best > 0 ? scores[row]! / best : 0);
-  };
-  const [cosineShare, wordShare] = [share(cosines), share(words)];
-  const scores = Float64Array.from(
-    rows,
-    (_, row) => weights.cosine * cosineShare(row) + weights.bm25 * wordShare(row),
-  );
-  const found = (row: number): boolean => kept[row]! && (mode !== 'keyword' || words![row]! > 0);
+  const scores = new Float64Array(rows.length);
+  if (cosines) addShares(scores, cosines, weights.cosine, kept);
+  if (words) addShares(scores, words, weights.bm25, kept);
+  const found = (row: number): boolean => kept?.[row] !== 0 && (mode !== 'keyword' || words![row]! > 0);
   return topScores(scores, index.vectors.ids, k, found).map(({ index: at, score }) => {
     const { id, name, description, schema, path, tags: tagged, clusterId } = rows[at]!;
     return {
@@ -146,6 +135,35 @@ export async function searchTools(
       parts: { cosine: cosines?.[at] ?? 0, bm25: words?.[at] ?? 0 },
     };
   });
+}
+
+/** Which rows pass the filters; undefined where there are none. */
+function filtered(
+  rows: readonly SearchRow[],
+  tags: readonly string[],
+  cluster: string | undefined,
+): Uint8Array | undefined {
+  if (cluster === undefined && tags.length === 0) return undefined;
+  return Uint8Array.from(rows, (row) =>
+    (cluster === undefined || row.clusterId === cluster) && tags.every((tag) => row.tags.includes(tag))
+      ? 1
+      : 0,
+  );
+}
+
+/** Adds each score's share of the best among the kept, weighed. */
+function addShares(
+  sums: Float64Array,
+  scores: Float32Array | Float64Array,
+  weight: number,
+  kept: Uint8Array | undefined,
+): void {
+  let best = 0;
+  for (let row = 0; row < sums.length; row++) {
+    if (scores[row]! > best && kept?.[row] !== 0) best = scores[row]!;
+  }
+  if (best === 0) return;
+  for (let row = 0; row < sums.length; row++) sums[row]! += weight * (scores[row]! / best);
 }
 
 async function cosinesOf(index: SearchIndex, text: string, encoder: Encoder): Promise<Float32Array> {

@@ -12,6 +12,8 @@ export interface VectorHit {
 export interface VectorIndex {
   readonly ids: readonly string[];
   readonly dims: number;
+  /** The vector at a place, as a view. */
+  row(place: number): Float32Array;
   /** Cosine of every vector with the query, in the order of the ids. */
   scores(query: Float32Array): Float32Array;
   /** The k nearest, nearest first, ties by id. */
@@ -37,6 +39,7 @@ export function vectorIndex(ids: readonly string[], matrix: Float32Array, dims: 
   return {
     ids,
     dims,
+    row: (place) => matrix.subarray(place * dims, (place + 1) * dims),
     scores,
     search: (query, k, keep) =>
       topScores(scores(query), ids, k, keep).map(({ index, score }) => ({ id: ids[index]!, score })),
