@@ -46,7 +46,7 @@ export async function report(ctx: TaskContext, config: ToolLibraryConfig, pass: 
     );
   }
   const ingested = (await jsonIfAny<Record<string, number>>(artifacts, keys.ingestSummary(jobId))) ?? {};
-  const admitted = collected?.tools ?? assembly.tools;
+  const admitted = assembly.superseded + assembly.kept;
   await writeJson(artifacts, keys.report(jobId), {
     counts: {
       in: admitted,

@@ -135,7 +135,7 @@ async function drive(scope: ShardScope, rows: ArtifactRef, script: Script): Prom
   };
 }
 
-async function answer(request: InferRequest, script: Script): Promise<InferResult> {
+export async function answer(request: InferRequest, script: Script): Promise<InferResult> {
   const { id, role, model } = request;
   const scripted = script(request);
   const base = {
