@@ -9,7 +9,7 @@ import { ENCODER_EXTRAS } from '#shared/text/encoder.ts';
 import { EXTRACTOR_EXTRAS } from '#shared/web/extractor.ts';
 import { ResearchInputSchema } from './input.ts';
 
-const data: Capability[] = ['artifacts:read', 'artifacts:write', 'records'];
+const data: Capability[] = ['artifacts:read', 'artifacts:write', 'records', 'research'];
 
 /** The sentence encoder and the page extractor read files of their own, in workers. */
 const EXTRAS: BundleExtras = {
@@ -61,7 +61,7 @@ export default defineWorkflow({
     slice: task('slice', 2048, 900, {
       ...EXTRAS,
       ephemeralMb: 4096,
-      capabilities: [...data, 'models:default', 'sandbox:invoke'],
+      capabilities: [...data, 'models:default', 'sandbox:invoke', 'secrets:search'],
     }),
     'mark-failed': task('mark-failed', 512, 60),
     barrier: task('barrier', 1024, 240),

@@ -371,7 +371,8 @@ async function end(drive: Drive, ending: Pick<Run, 'status' | 'endReason'>): Pro
   const { config, records, clock } = world;
   run.status = ending.status;
   if (ending.endReason !== undefined) run.endReason = ending.endReason;
-  run.usage = state.usage;
+  // A step that was not committed is not counted: it is taken again, or never.
+  run.usage = state.ended || state.final !== undefined ? state.usage : drive.before.usage;
   await save(drive, { endedAttempt: world.attempt });
   await tellEvents(records, config.jobId, run.runId, state.n + 1, [endedEvent(run)], clock.now());
   await world.dropHold(holdId(run.runId));
