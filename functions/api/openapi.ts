@@ -32,6 +32,7 @@ const RESOURCES: Record<string, z.ZodType> = {
   ResearchStarted: research.ResearchStarted,
   Research: research.ResearchState,
   ResearchNote: research.NoteAccepted,
+  EventStream: research.EventStream,
 };
 const REQUESTS: Record<string, z.ZodType> = {
   CreateJob: schemas.CreateBody,
@@ -127,23 +128,25 @@ function parameters(route: Route): Document[] {
 }
 
 function responses(route: Route): Document {
-  const good = Object.entries(route.responses).map(([status, { description, schema, headers }]) => [
-    status,
-    {
-      description,
-      ...(headers
-        ? {
-            headers: Object.fromEntries(
-              Object.entries(headers).map(([name, text]) => [
-                name,
-                { description: text, schema: { type: 'string' } },
-              ]),
-            ),
-          }
-        : {}),
-      ...(schema ? { content: { 'application/json': { schema: refTo(nameOf(schema, RESOURCES)) } } } : {}),
-    },
-  ]);
+  const good = Object.entries(route.responses).map(
+    ([status, { description, schema, mediaType = 'application/json', headers }]) => [
+      status,
+      {
+        description,
+        ...(headers
+          ? {
+              headers: Object.fromEntries(
+                Object.entries(headers).map(([name, text]) => [
+                  name,
+                  { description: text, schema: { type: 'string' } },
+                ]),
+              ),
+            }
+          : {}),
+        ...(schema ? { content: { [mediaType]: { schema: refTo(nameOf(schema, RESOURCES)) } } } : {}),
+      },
+    ],
+  );
   const bad = new Map<number, ProblemSlug[]>();
   for (const slug of [...route.problems, ...COMMON]) {
     bad.set(PROBLEMS[slug].status, [...(bad.get(PROBLEMS[slug].status) ?? []), slug]);

@@ -64,6 +64,9 @@ export const NoteBody = z.strictObject({
 });
 export const NoteAccepted = z.strictObject({ jobId: z.string(), runId: z.string(), note: z.int().min(1) });
 
+/** Server-sent events as they travel. */
+export const EventStream = z.string();
+
 export const ResearchEventsQuery = z.strictObject({
   lastEventId: z
     .string()

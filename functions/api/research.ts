@@ -14,6 +14,7 @@ import { ProblemError } from '#shared/task/problems.ts';
 import { IDEMPOTENCY_HEADER, idempotencyKeyOf } from './idempotency.ts';
 import { jobFor } from './jobs.ts';
 import {
+  EventStream,
   NoteAccepted,
   NoteBody,
   ResearchBody,
@@ -268,7 +269,8 @@ export const researchEvents = route({
     200: {
       description:
         'text/event-stream: each event has an id, a type and JSON data; `retry: 1000` says when to come again.',
-      headers: { 'Content-Type': '`text/event-stream`' },
+      schema: EventStream,
+      mediaType: 'text/event-stream',
     },
     204: { description: 'Everything was told: do not come again.' },
   },

