@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { searchProvider } from '#shared/research/search/provider.ts';
 
 const Vpc = z.strictObject({
   vpcId: z.string(),
@@ -48,6 +49,20 @@ export const Context = z.strictObject({
       tokenFile: z.string().startsWith('/').optional(),
     })
     .refine(({ tokenUrl, tokenFile }) => !(tokenUrl && tokenFile), 'give tokenUrl or tokenFile, not both')
+    .optional(),
+  /**
+   * Who searches the web for research agents: `serper`, `brave` or the JSON of a provider (AGENTMILL_SEARCH of all
+   * functions). Keys stay in the secret `agentmill/<stage>/search`.
+   */
+  search: z
+    .string()
+    .check((field) => {
+      try {
+        searchProvider({ AGENTMILL_SEARCH: field.value });
+      } catch (error) {
+        field.issues.push({ code: 'custom', message: (error as Error).message, input: field.value });
+      }
+    })
     .optional(),
   alarmEmail: z.email().optional(),
   /** Image digests of the sandbox and the browser, `<repository>@sha256:…`. */

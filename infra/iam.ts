@@ -69,7 +69,7 @@ export function alwaysStatements(): StatementSpec[] {
 /** The statements of a task's declared capabilities. @throws Error on a capability that names nothing known. */
 export function capabilityStatements(capabilities: readonly Capability[], r: Resources): StatementSpec[] {
   const statements = capabilities.flatMap((capability) => statementsOf(capability, r));
-  if (capabilities.some((capability) => /^(artifacts|records|queue|libraries)/.test(capability))) {
+  if (capabilities.some((capability) => /^(artifacts|records|queue|libraries|research)/.test(capability))) {
     statements.push(...keyStatements(r));
   }
   return mergeStatements(statements);
@@ -134,6 +134,8 @@ function statementsOf(capability: Capability, r: Resources): StatementSpec[] {
       ];
     case 'libraries':
       return name === 'read' ? libraryStatements(r) : [publishStatement(r)];
+    case 'research':
+      return researchStatements(r);
     case 'queue':
       return [{ sid: 'Send', actions: ['sqs:SendMessage'], resources: [r.queueArn(name)] }];
     case 'models':
@@ -188,6 +190,29 @@ const publishStatement = (r: Resources): StatementSpec => ({
   actions: ['s3:PutObject', 's3:PutObjectTagging', 's3:AbortMultipartUpload'],
   resources: [`${r.bucketArn}/libraries/*`],
 });
+
+/** Indexes of corpora, kept answers of research tools, and the runs of the workflow's agents. */
+export const researchStatements = (r: Resources): StatementSpec[] => [
+  {
+    sid: 'Research',
+    wildcard: 'Indexes and kept answers are named by hashes of what they hold.',
+    actions: ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'],
+    resources: [`${r.bucketArn}/corpora/*`, `${r.bucketArn}/research/*`],
+  },
+  {
+    sid: 'ForgetBuilds',
+    wildcard: 'Unfinished indexes and those of a builder that came second are named by hashes.',
+    actions: ['s3:DeleteObject'],
+    resources: [`${r.bucketArn}/corpora/*/build/*`, `${r.bucketArn}/corpora/*/index-*.sqlite`],
+  },
+  listStatement('ListResearch', r, ['corpora/*', 'research/*']),
+  {
+    sid: 'ResearchRecords',
+    actions: ITEM_ACTIONS,
+    resources: [r.tableArn],
+    conditions: leadingKeys('TOOLCALL#*', `RUN#${r.workflow}.*`)!,
+  },
+];
 
 /** Listing below prefixes. Without it S3 answers 403, not 404, for objects that are not there: hence `IfExists`, since looking at one object names no prefix. */
 export const listStatement = (sid: string, r: Resources, prefixes: string[]): StatementSpec => ({

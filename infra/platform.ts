@@ -92,6 +92,7 @@ export function buildPlatform(app: App, props: PlatformProps): PlatformStacks {
     AGENTMILL_MACHINE_PREFIX: `arn:${Aws.PARTITION}:states:${Aws.REGION}:${Aws.ACCOUNT_ID}:stateMachine:${machinePrefix(stage)}`,
     AGENTMILL_MACHINE_ALIAS: 'live',
     AGENTMILL_VERSION: props.version,
+    ...(context.search === undefined ? {} : { AGENTMILL_SEARCH: context.search }),
   };
   const common = { context, settings, shared, resources, environment };
   const modelsStack = new ModelsStack(app, stackName(stage, 'models'), {

@@ -10,6 +10,7 @@ export type Capability =
   | 'sandbox:invoke'
   | 'libraries:read'
   | 'libraries:write'
+  | 'research'
   | `queue:${string}`
   | `models:${string}`
   | `workflows:start:${string}`

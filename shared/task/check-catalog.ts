@@ -129,7 +129,7 @@ function checkNames(entry: WorkflowEntry, all: readonly WorkflowEntry[], stage: 
 }
 
 const CAPABILITY =
-  /^(?:artifacts:read|artifacts:write|records|sandbox:invoke|libraries:read|libraries:write|(?:queue|models|secrets|workflows:start):.+)$/;
+  /^(?:artifacts:read|artifacts:write|records|sandbox:invoke|libraries:read|libraries:write|research|(?:queue|models|secrets|workflows:start):.+)$/;
 
 /** Whether a text is one of the capabilities that `infra/` can turn into statements (section 6). */
 export const isCapability = (text: string): text is Capability => CAPABILITY.test(text);

@@ -10,6 +10,8 @@ import { INDEXES } from '#shared/storage/aws/record-expressions.ts';
 import { queueVariable } from '#shared/storage/aws/runtime.ts';
 import type { RecordQuery, Records } from '#shared/storage/ports.ts';
 import { platform } from '#shared/task/catalog.ts';
+import { corpusKeys } from '#shared/research/corpus/settings.ts';
+import { toolCallPk } from '#shared/research/cache/tool-cache.ts';
 import { outputKey } from '#shared/task/finish.ts';
 import { activePk, jobPk } from '#shared/task/job-records.ts';
 import { Template } from 'aws-cdk-lib/assertions';
@@ -161,3 +163,49 @@ describe('permissions follow the keys that the code uses', () => {
     }
   });
 }, 120_000);
+
+describe('research', () => {
+  const research = capabilityStatements(['research', 'secrets:search'], own);
+  const keys = corpusKeys('c-0123456789abcdef');
+  const at = (key: string): string => `${BUCKET}/${key}`;
+
+  test('builds and reads indexes, and forgets only unfinished and second ones', () => {
+    for (const key of [
+      keys.info,
+      keys.index('ab'.repeat(32)),
+      keys.rejects,
+      keys.build(JOB),
+      'research/bodies/h.json',
+    ])
+      for (const action of ['s3:GetObject', 's3:PutObject'])
+        expect(allows(research, action, at(key)), key).toBe(true);
+    for (const key of [keys.build(JOB), keys.index('ab'.repeat(32))])
+      expect(allows(research, 's3:DeleteObject', at(key)), key).toBe(true);
+    for (const key of [keys.info, keys.rejects, 'research/bodies/h.json', 'libraries/x'])
+      expect(allows(research, 's3:DeleteObject', at(key)), key).toBe(false);
+  });
+
+  test('keeps the answers of tools and the runs of its own jobs', () => {
+    expect(allows(research, 'dynamodb:PutItem', TABLE, toolCallPk('k'))).toBe(true);
+    expect(allows(research, 'dynamodb:PutItem', TABLE, `RUN#${JOB}#r-1`)).toBe(true);
+    expect(allows(research, 'dynamodb:PutItem', TABLE, `RUN#${FOREIGN}#r-1`)).toBe(false);
+    const secrets = research.filter(({ actions }) => actions.includes('secretsmanager:GetSecretValue'));
+    expect(secrets.flatMap((one) => one.resources)).toEqual([
+      'arn:aws:secretsmanager:eu-west-1:1:secret:agentmill/dev/search-??????',
+    ]);
+  });
+
+  test('the context field search names the provider for all functions, and is checked', () => {
+    const { stacks } = buildFixture({ context: { search: 'serper' } });
+    const functions = Object.values(
+      Template.fromStack(stacks.workflows.get('sample')!).findResources('AWS::Lambda::Function'),
+    );
+    const searching = functions.filter(
+      ({ Properties }) => Properties.Environment?.Variables?.AGENTMILL_SEARCH === 'serper',
+    );
+    expect(searching.length).toBeGreaterThan(1);
+    expect(() => buildFixture({ context: { search: 'bing' } })).toThrow(
+      /search: AGENTMILL_SEARCH is neither a preset/,
+    );
+  });
+});

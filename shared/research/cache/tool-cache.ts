@@ -31,7 +31,8 @@ export type KeptResult = ToolResult & {
 export const cacheKeyOf = ({ tool, version, arguments: args, source }: CachedCall): string =>
   hashOf({ tool, arguments: args, version, source });
 
-const pkOf = (key: string): string => `TOOLCALL#${key}`;
+/** Where a call's entry and lease lie. */
+export const toolCallPk = (key: string): string => `TOOLCALL#${key}`;
 
 /**
  * The kept answer of a call, else that of `work`, which runs once however many ask at the same time: the others wait.
@@ -44,7 +45,7 @@ export async function cached(
   signal?: AbortSignal,
 ): Promise<KeptResult> {
   const key = cacheKeyOf(call);
-  const pk = pkOf(key);
+  const pk = toolCallPk(key);
   const look = async (): Promise<KeptResult | undefined> => {
     const item = await runtime.records.get({ pk, sk: 'ENTRY' });
     return item && holds(item, runtime.clock.now()) ? read(runtime, item) : undefined;
