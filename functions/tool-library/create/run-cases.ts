@@ -36,16 +36,13 @@ export async function runCases(items: readonly Item[], limits: Limits, run: RunB
       .map((draft) => ({ item, draft: draft, id: `${idOf(item)}.${draft.index}` })),
   );
   const own = await run(
-    waiting.flatMap(({ id, draft }) => [
-      requestOf(`${id}:own`, draft, draft.gated.call, limits),
-      requestOf(`${id}:again`, draft, draft.gated.call, { ...limits, seed: limits.seed + 1 }),
-    ]),
+    waiting.map(({ id, draft }) => requestOf(`${id}:own`, draft, draft.gated.call, limits)),
   );
   const standing: typeof waiting = [];
   for (const entry of waiting) {
     const { item, draft, id } = entry;
     const result = own.get(`${id}:own`);
-    const refusal = judgeOwn(item, result, own.get(`${id}:again`));
+    const refusal = judgeOwn(item, result);
     if (refusal) draft.refusal = refusal;
     if (isOk(result)) draft.value = result.value;
     if (!refusal) standing.push(entry);
@@ -53,6 +50,7 @@ export async function runCases(items: readonly Item[], limits: Limits, run: RunB
   const quick = { ...limits, timeoutMs: Math.min(limits.timeoutMs, PERTURBED_MS) };
   const changed = await run(
     standing.flatMap(({ id, draft }) => [
+      requestOf(`${id}:again`, draft, draft.gated.call, { ...limits, seed: limits.seed + 1 }),
       ...draft.gated.perturbed.map((call, n) => requestOf(`${id}:p${n}`, draft, call, quick)),
       ...(draft.gated.allNone === undefined
         ? []
@@ -61,7 +59,9 @@ export async function runCases(items: readonly Item[], limits: Limits, run: RunB
   );
   for (const { item, draft, id } of standing) {
     const perturbed = draft.gated.perturbed.map((_, n) => changed.get(`${id}:p${n}`));
-    const refusal = judgeChanged(item, draft, perturbed, changed.get(`${id}:none`));
+    const refusal =
+      judgeChanged(item, draft, perturbed, changed.get(`${id}:none`)) ??
+      judgeAgain(draft, changed.get(`${id}:again`));
     if (refusal) draft.refusal = refusal;
   }
 }
@@ -75,11 +75,7 @@ const requestOf = (id: string, { gated }: Running, call: string, limits: Limits)
 });
 
 /** What speaks against a draft after its own call. */
-function judgeOwn(
-  item: Item,
-  result: SandboxResult | undefined,
-  again: SandboxResult | undefined,
-): Refusal | undefined {
+function judgeOwn(item: Item, result: SandboxResult | undefined): Refusal | undefined {
   if (!result) return { code: 'EXEC_ERROR', message: 'The sandbox gave no result.' };
   if (!result.ok)
     return { code: codeOfError(result.error), message: `The call failed with ${errorText(result.error)}` };
@@ -90,10 +86,13 @@ function judgeOwn(
       message: `The call gives ${given}, the answer is ${goldText(item).slice(0, 200)}.`,
     };
   }
-  if (!again?.ok || canonicalJson(again.value) !== canonicalJson(result.value)) {
-    return { code: 'NONDETERMINISTIC', message: 'The same call gave another value with another seed.' };
-  }
   return undefined;
+}
+
+/** What speaks against a draft whose call was run with another seed. */
+function judgeAgain(draft: Running, again: SandboxResult | undefined): Refusal | undefined {
+  if (again?.ok && canonicalJson(again.value) === canonicalJson(draft.value!)) return undefined;
+  return { code: 'NONDETERMINISTIC', message: 'The same call gave another value with another seed.' };
 }
 
 /** Of several tools of one problem each does a step; of one alone the value is the answer. */
