@@ -1,4 +1,4 @@
-import { modelOf, resolveConfig, runIdOf } from '#functions/deep-research/config.ts';
+import { contentOf, modelOf, resolveConfig, runIdOf } from '#functions/deep-research/config.ts';
 import { ResearchInputSchema } from '#functions/deep-research/input.ts';
 import { noteSk, runPk } from '#functions/deep-research/keys.ts';
 import { isEnded } from '#functions/deep-research/records.ts';
@@ -77,6 +77,7 @@ async function runOfInput(
     created: job.createdAt,
     registry,
     webSearch: searchProvider(runtime.env) !== undefined,
+    content: await contentOf(runtime.artifacts, input.data),
   });
   const [question] = questions;
   return runIdOf(config.cfg, questionId(question!.kind, question!.text.toWellFormed()), 0);

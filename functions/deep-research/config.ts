@@ -5,11 +5,11 @@ import type { ModelEntry, Registry } from '#shared/models/types.ts';
 import type { Question } from '#shared/research/types.ts';
 import { readJson } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef, Artifacts } from '#shared/storage/ports.ts';
-import { invalidInput, type FieldProblem } from '#shared/task/errors.ts';
+import { invalidInput, isError, type FieldProblem } from '#shared/task/errors.ts';
 import { fixedTokens } from './agent/prompt.ts';
 import { initialState } from './agent/reduce.ts';
 import type { AgentConfig } from './agent/types.ts';
-import { MAX_QUESTION_TOKENS, type ResearchInput } from './input.ts';
+import { MAX_QUESTION_TOKENS, type InputRef, type ResearchInput } from './input.ts';
 import type { Family } from './records.ts';
 
 /** Everything a job's tasks need to know, made once by `prepare` and read by all. */
@@ -56,6 +56,33 @@ export function modelOf(registry: Registry, name: string): ModelEntry | undefine
   return registry.models.get(registry.routes.get(name)?.models[0] ?? '');
 }
 
+/** Objects of an input by what they hold instead of where they lie: the same files uploaded twice are the same data. */
+export interface InputContent {
+  questions?: string;
+  corpus?: Omit<NonNullable<ResearchInput['corpus']>, 'ref'> & { sha256: string };
+}
+
+/** Hashes of the objects that an input names; where one is unknown its key stands for it. */
+export async function contentOf(artifacts: Artifacts, input: ResearchInput): Promise<InputContent> {
+  const hashOfRef = async ({ key, sha256 }: InputRef): Promise<string> => {
+    if (sha256 !== undefined) return sha256;
+    try {
+      return (await artifacts.head(key)).sha256 ?? key;
+    } catch (error) {
+      if (isError(error, 'NotFound')) return key;
+      throw error;
+    }
+  };
+  const { questions, corpus } = input;
+  const { ref, ...settings } = corpus ?? {};
+  return {
+    ...(Array.isArray(questions) ? {} : { questions: await hashOfRef(questions) }),
+    ...(corpus && ref
+      ? { corpus: { ...(settings as Omit<typeof corpus, 'ref'>), sha256: await hashOfRef(ref) } }
+      : {}),
+  };
+}
+
 /**
  * Makes a job's config from its input: models known, sizes that fit the model and each other.
  * @throws InvalidInput naming every field that cannot be.
@@ -70,6 +97,8 @@ export async function resolveConfig(request: {
   registry: Registry;
   /** Whether a provider for searching the web is configured. */
   webSearch: boolean;
+  /** What the objects hold that the input names: `contentOf`. */
+  content: InputContent;
 }): Promise<ResearchConfig> {
   const { jobId, input, model, registry } = request;
   const problems: FieldProblem[] = [];
@@ -104,7 +133,7 @@ export async function resolveConfig(request: {
   if (L > most) fault('/context/L', 'too_large', `The context of ${model} has ${most} tokens.`);
   const family =
     input.family === 'auto' ? (entry.features.tools && !inside ? 'native' : 'single_turn') : input.family;
-  const { concurrency: _concurrency, ...content } = input;
+  const { concurrency: _concurrency, ...settings } = input;
   const asOf = input.asOf ?? request.created.slice(0, 10);
   const config: ResearchConfig = {
     jobId,
@@ -117,7 +146,7 @@ export async function resolveConfig(request: {
     memory: input.tools.memory ?? (family === 'native' ? 'edit' : 'clean'),
     context,
     selfGraded: input.judgeModel === model,
-    cfg: shortHash({ input: content, model, asOf, context, family }),
+    cfg: shortHash({ input: { ...settings, ...request.content }, model, asOf, context, family }),
   };
   const agent = await agentConfigOf(config, registry, {
     runId: '',

@@ -7,7 +7,14 @@ import { defineTask } from '#shared/task/define-task.ts';
 import { conflict, invalidInput } from '#shared/task/errors.ts';
 import { fieldProblems } from '#shared/task/fields.ts';
 import { jobStore } from '#shared/task/job-store.ts';
-import { agentConfigOf, groupIdOf, resolveConfig, runIdOf, type ResearchConfig } from '../config.ts';
+import {
+  agentConfigOf,
+  contentOf,
+  groupIdOf,
+  resolveConfig,
+  runIdOf,
+  type ResearchConfig,
+} from '../config.ts';
 import { MAX_RUNS, ResearchInputSchema } from '../input.ts';
 import { keysOf } from '../keys.ts';
 import { readQuestions, type QuestionReject } from '../questions/read.ts';
@@ -52,6 +59,7 @@ export const handler = defineTask({
       created: job?.job.createdAt ?? isoTime(runtime.clock.now()),
       registry,
       webSearch: searchProvider(runtime.env) !== undefined,
+      content: await contentOf(artifacts, input),
     });
     const keys = keysOf(jobId);
     const earlier = await jsonIfAny<ResearchConfig>(artifacts, keys.config);

@@ -63,6 +63,7 @@ export const researchConfig = (input: Record<string, unknown> = {}, model = 'm')
     created: '2026-01-01T00:00:00Z',
     registry,
     webSearch: false,
+    content: {},
   });
 
 export const okResult = (request: InferRequest, text: string): InferResult => ({
