@@ -5,6 +5,7 @@ const WORKFLOWS: Record<string, () => Promise<{ roles: Role[] }>> = {
   'dataset-synthesis': () => import('./dataset-synthesis/roles.ts'),
   'deep-research': () => import('./deep-research/roles.ts'),
   'tool-library': () => import('./tool-library/roles.ts'),
+  'research-questions': () => import('./research-questions/roles.ts'),
 };
 
 const loaded = new Map<string, Promise<ReadonlyMap<string, Role>>>();

@@ -22,12 +22,10 @@ export interface Draft {
   /** Documents with what the question needs, the seed's first. */
   documents: string[];
   evidence: { url: string; quote: string }[];
-  /** Forms of the extensions, the first first. */
-  bridges: BridgeForm[];
+  /** What the question rests on: the seed fact, then what each extension describes an entity by. */
+  chain: Candidate[];
   hardness?: number;
 }
-
-export type BridgeForm = 'link' | 'attribute';
 
 /** What a fact offers to the writer of a question. */
 export const CandidateSchema = z.strictObject({
@@ -61,12 +59,23 @@ export type RejectCode =
   | 'near_duplicate'
   | 'repeated_answer'
   | 'surplus'
+  | 'too_few_facts'
   | 'model_failed';
 
 export interface Reject {
   id: string;
-  stage: 'extend' | 'validate' | 'harden' | 'rubric' | 'decontaminate';
+  stage: 'extend' | 'validate' | 'harden' | 'rubric' | 'export';
   code: RejectCode;
   detail: string;
   question?: string;
+}
+
+/** One line of a shard of a round: a fact to begin with, or a question to make a hop longer. */
+export type ShardLine = { seed: Candidate } | { draft: Draft };
+
+/** What a shard asks for: the line with the facts its page offers. */
+export interface PlannedLine {
+  id: string;
+  candidates: Candidate[];
+  draft?: Draft;
 }

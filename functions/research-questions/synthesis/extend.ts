@@ -24,7 +24,7 @@ export function seedDraft(seed: Candidate, output: ExtendHopOutput): Extended {
     hidden: [],
     documents: [seed.documentId],
     evidence: [output.evidence],
-    bridges: [],
+    chain: [{ ...seed, value: output.answer.trim(), evidence: output.evidence }],
   };
   return checked(draft);
 }
@@ -50,7 +50,10 @@ export function extendedDraft(
     hidden: [...draft.hidden, ...(hidden === undefined ? [] : [hidden])],
     documents: [...new Set([...draft.documents, documentId])],
     evidence: [...draft.evidence, output.evidence],
-    bridges: [...draft.bridges, isLink ? 'link' : 'attribute'],
+    chain: [
+      ...draft.chain,
+      { form: isLink ? 'link' : 'attribute', ...output.bridge, documentId, evidence: output.evidence },
+    ],
   });
 }
 

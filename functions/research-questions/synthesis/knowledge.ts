@@ -1,4 +1,5 @@
 import type { Corpus } from '#shared/research/corpus/corpus.ts';
+import type { CorpusDocument } from '#shared/research/corpus/documents.ts';
 import { corpusUrl } from '#shared/research/corpus/url.ts';
 import { normaliseText } from '#shared/research/facts/normalise.ts';
 import type { Fact } from '#shared/research/types.ts';
@@ -41,10 +42,18 @@ export class Knowledge {
     return this.#entityOf(title);
   }
 
-  /** Documents, by id, that are about an entity. */
-  documentsAbout(entity: string): string[] {
-    const facts = this.#byEntity.get(normaliseText(entity)) ?? [];
-    return [...new Set(facts.map(({ documentId }) => documentId))];
+  document(id: string): CorpusDocument | undefined {
+    return this.#corpus.document(id);
+  }
+
+  /** Entities with their facts, in corpus order. */
+  *entities(): Generator<{ entity: string; facts: readonly Fact[] }> {
+    for (const facts of this.#byEntity.values()) yield { entity: this.entityOf(facts[0]!), facts };
+  }
+
+  /** Whether a fact may be asked for: `seeds` are those under a relation that enough documents have. */
+  isAskable(fact: Fact): boolean {
+    return this.#isSeed(fact);
   }
 
   /** Facts that may be asked for: one short value, under a relation that enough documents have. In corpus order. */
