@@ -49,7 +49,9 @@ export default async function main(args: string[]): Promise<void> {
     console.log(
       `\nRetrieval, numbers masked; ${held.length} problems held back (${heldBack?.tools.length ?? 0} with tools):`,
     );
-    console.log('  problems | library     tools | queries    relevance   n | recall@1 @5 @10 | MRR');
+    console.log(
+      '  problems | library     tools | queries    relevance   n | recall@1 @5 @10   | found@1 @5 @10    | MRR',
+    );
     for (const size of sizes) {
       const made = await build(platform, `problems-${size}`, filled.slice(0, size));
       const note = size > rest.length ? ` (${size - rest.length} generated)` : '';
@@ -65,7 +67,8 @@ export default async function main(args: string[]): Promise<void> {
 }
 
 const text = ({ library, tools, queries, relevance, scores }: Line): string => {
-  const { recall, mrr, questions } = scores;
-  const shares = [recall.at1, recall.at5, recall.at10].map((share) => share.toFixed(3)).join(' ');
-  return `| ${library.padEnd(10)} ${String(tools).padStart(6)} | ${queries.padEnd(9)} ${relevance.padEnd(10)} ${String(questions).padStart(4)} | ${shares} | ${mrr.toFixed(3)}`;
+  const { recall, found, mrr, questions } = scores;
+  const shares = ({ at1, at5, at10 }: typeof recall): string =>
+    [at1, at5, at10].map((share) => share.toFixed(3)).join(' ');
+  return `| ${library.padEnd(10)} ${String(tools).padStart(6)} | ${queries.padEnd(9)} ${relevance.padEnd(10)} ${String(questions).padStart(4)} | ${shares(recall)} | ${shares(found)} | ${mrr.toFixed(3)}`;
 };

@@ -23,6 +23,8 @@ export interface RetrievalScores {
   questions: number;
   /** Mean share of the relevant tools among the first 1, 5 and 10. */
   recall: { at1: number; at5: number; at10: number };
+  /** Share of the questions with any relevant tool among the first 1, 5 and 10: where many answer, recall is low by nature. */
+  found: { at1: number; at5: number; at10: number };
   /** Mean of 1 / rank of the first relevant tool; 0 where it is not among the first 20. */
   mrr: number;
 }
@@ -39,7 +41,7 @@ export async function evaluateRetrieval(
     options.search ??
     (async (query: string): Promise<string[]> =>
       (await searchTools(index, { query, k: MAX_K, mode }, encoder)).map(({ toolId }) => toolId));
-  const sums = { at1: 0, at5: 0, at10: 0, mrr: 0 };
+  const sums = { at1: 0, at5: 0, at10: 0, found1: 0, found5: 0, found10: 0, mrr: 0 };
   // Several at a time keep the encoder's threads busy; sums are taken in order.
   const WIDTH = 16;
   for (let from = 0; from < questions.length; from += WIDTH) {
@@ -53,6 +55,9 @@ export async function evaluateRetrieval(
       sums.at1 += share(1);
       sums.at5 += share(5);
       sums.at10 += share(10);
+      if (rank === 0) sums.found1++;
+      if (rank >= 0 && rank < 5) sums.found5++;
+      if (rank >= 0 && rank < 10) sums.found10++;
       sums.mrr += rank < 0 ? 0 : 1 / (rank + 1);
     });
   }
@@ -60,6 +65,7 @@ export async function evaluateRetrieval(
   return {
     questions: questions.length,
     recall: { at1: mean(sums.at1), at5: mean(sums.at5), at10: mean(sums.at10) },
+    found: { at1: mean(sums.found1), at5: mean(sums.found5), at10: mean(sums.found10) },
     mrr: mean(sums.mrr),
   };
 }
