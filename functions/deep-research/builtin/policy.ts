@@ -1,12 +1,13 @@
 import type { Rng } from '#shared/determinism/rng.ts';
 import { normaliseText } from '#shared/research/facts/normalise.ts';
+import { SYNONYMS } from '#shared/research/facts/synonyms.ts';
 import type { StepInput } from '../agent/prompts/step-input.ts';
 import { arithmeticStep } from './arithmetic.ts';
 import { writeNote } from './note.ts';
 import { progressOf, type Page, type Progress, type Result } from './progress.ts';
 import { reportStep } from './report.ts';
 import { answerText, callText, type Reply } from './reply.ts';
-import { applied, BRIDGE, innermost, movesOf, type Goal, type Move } from './resolve.ts';
+import { applied, BRIDGE, clauseEnd, innermost, movesOf, type Goal, type Move } from './resolve.ts';
 import { bestSentence } from './sentences.ts';
 import { contentStems, isContent, occurrences, tokensOf } from './tokens.ts';
 
@@ -14,7 +15,10 @@ import { contentStems, isContent, occurrences, tokensOf } from './tokens.ts';
 const PAGES_A_HOP = 4;
 const SECTIONS_A_PAGE = 3;
 /** An answer that fits this well needs no other page. */
-const SURE = 0.74;
+const SURE = 0.84;
+/** At the end of the search this much stands without a doubt, and this much is better than a sentence. */
+const GOOD = 0.6;
+const GUESS = 0.35;
 const EXPLORE_TEMPERATURE = 0.15;
 const EARLY_ANSWERS = 0.1;
 
@@ -55,7 +59,7 @@ function resolved(
   progress: Progress,
   input: StepInput,
 ): { goal: Goal; made: Move[]; best?: Move } {
-  let goal: Goal = { tokens: tokensOf(question) };
+  let goal: Goal = { tokens: tokensOf(inKeyWords(question)) };
   const made: Move[] = [];
   for (let hop = 0; hop < 5; hop++) {
     const [best] = movesOf(goal, progress.pages, input.entityNoun).filter(
@@ -72,6 +76,14 @@ function resolved(
   }
   return { goal, made };
 }
+
+const WORDINGS = SYNONYMS.map(
+  ([asked, named]) => [new RegExp(`\\b${asked.replaceAll(' ', '\\s+')}\\b`, 'gi'), named] as const,
+);
+
+/** A question in the words that reference texts have for what people ask. */
+const inKeyWords = (question: string): string =>
+  WORDINGS.reduce((text, [asked, named]) => text.replace(asked, named), question);
 
 /** Whether a word of the goal comes from a value that was found. */
 const isValue = (_goal: Goal, { value }: Move, word: string): boolean =>
@@ -128,7 +140,7 @@ function nextCall(goal: Goal, progress: Progress, input: StepInput, rng: Rng): s
 /** Searches for the innermost part of a question: all its words, its names and values, these with the noun. */
 function queriesOf(goal: Goal, entityNoun: string): string[] {
   const inner = innermost(goal.tokens);
-  const tokens = inner ? goal.tokens.slice(inner.start) : goal.tokens;
+  const tokens = inner ? goal.tokens.slice(inner.start, clauseEnd(goal.tokens, inner.start)) : goal.tokens;
   const all = tokens.filter(({ word }) => isContent(word)).map(({ raw }) => raw);
   const names = tokens
     .filter(
@@ -157,7 +169,7 @@ function namedIn({ tokens }: Goal, { title, entity }: Pick<Page, 'title' | 'enti
 function choose(goal: Goal, results: readonly Result[], input: StepInput, rng: Rng): Result {
   const inner = innermost(goal.tokens);
   const words = new Set(
-    (inner ? goal.tokens.slice(inner.start) : goal.tokens)
+    (inner ? goal.tokens.slice(inner.start, clauseEnd(goal.tokens, inner.start)) : goal.tokens)
       .filter(({ word }) => isContent(word))
       .map(({ word }) => word),
   );
@@ -191,9 +203,9 @@ function answered(
     url: page.url,
     quote: quoteOf(fact.text),
   }));
-  if (best && best.score >= BRIDGE && best.final) {
+  if (best && best.score >= GUESS && best.final) {
     const citations = [...hops, { url: best.page.url, quote: quoteOf(best.fact.text) }];
-    const text = sure ? best.value : `${best.value} (uncertain)`;
+    const text = sure || best.score >= GOOD ? best.value : `${best.value} (uncertain)`;
     return answerText(`${best.page.title} says: ${best.fact.text.trim()}`, partly(text, input), citations);
   }
   const sentence = bestSentence(goal.tokens.map(({ raw }) => raw).join(' ') || question, progress.pages);

@@ -102,11 +102,18 @@ function contentOf(url: string, title: string, text: string): { facts: Fact[]; l
   const key = `${url}\n${title}\n${text}`;
   let content = read.get(key);
   if (!content) {
-    content = { facts: extractFacts({ id: url, title, text }), lines: text.split('\n') };
+    const body = bodyOf(text);
+    content = { facts: extractFacts({ id: url, title, text: body }), lines: body.split('\n') };
     if (read.size >= 200) read.delete(read.keys().next().value!);
     read.set(key, content);
   }
   return { facts: [...content.facts], lines: [...content.lines] };
+}
+
+/** A page's own text: what the tool says above it, title and section, is not on the page. */
+function bodyOf(text: string): string {
+  const head = text.indexOf('\n\n');
+  return head >= 0 && head < 600 && SECTION.test(text.slice(0, head)) ? text.slice(head + 2) : text;
 }
 
 function titleOf(text: string, listed: string | undefined): string {

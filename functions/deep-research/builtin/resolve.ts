@@ -39,7 +39,21 @@ export interface Move {
 
 const ARTICLES = new Set(['a', 'an', 'the']);
 /** Words of a key that say nothing of it. */
-const SILENT = new Set([...ARTICLES, "'s", 'of', 'by']);
+const SILENT = new Set([...ARTICLES, "'s", ',', 'of', 'by']);
+/** What begins the question proper after a clause: `For the country whose …, what is …`. */
+const ASKING = new Set([
+  'what',
+  'which',
+  'who',
+  'whom',
+  'how',
+  'when',
+  'where',
+  'name',
+  'give',
+  'tell',
+  'find',
+]);
 const OPENERS = new Set(['whose', 'with', 'that', 'which', 'who', 'where', 'having']);
 const PREPOSITIONS = new Set(['in', 'for', 'of', 'by', 'on', 'to', 'from', 'at']);
 /** After these a relation may begin. */
@@ -61,6 +75,7 @@ const CUTS = new Set([
   'do',
   'what',
   'how',
+  ',',
 ]);
 /** At least this much of a relation must fit. */
 export const BRIDGE = 0.5;
@@ -195,6 +210,13 @@ export function innermost(tokens: readonly Token[]): { noun: number; start: numb
   return undefined;
 }
 
+/** Where a clause ends: at the comma before the question proper, else with the text. */
+export function clauseEnd(tokens: readonly Token[], start: number): number {
+  for (let at = start; at < tokens.length - 1; at++)
+    if (tokens[at]!.word === ',' && ASKING.has(tokens[at + 1]!.word)) return at;
+  return tokens.length;
+}
+
 /** All moves that what was read allows, best first. */
 export function movesOf(goal: Goal, pages: readonly Page[], entityNoun: string): Move[] {
   const { tokens } = goal;
@@ -243,19 +265,19 @@ function titleMoves(
       .slice(from, to)
       .filter(({ word }) => isContent(word) && !nouns.has(word))
       .flatMap(({ word }) => canonicalAll(word));
-  const trailing = asked(end, tokens.length);
+  // What stands after a name belongs to it up to the end of its clause, to the question around it, or to neither.
+  const clause = clauseEnd(tokens, end);
+  const afters = [...new Set([tokens.length, clause, end])].map((to) => ({ to, words: asked(end, to) }));
   const readings: (Move & { unknown: number; match: number })[] = [];
   for (let from = start; from >= 0; from--) {
     if (from > 0 && !CUTS.has(tokens[from - 1]!.word) && tokens[from - 1]!.word !== "'s") continue;
     const before = [...asked(from, start), ...questionStem(tokens, from, start)];
     const left = asked(0, from);
-    // What stands after a name belongs to it, or to the question around it.
-    for (const rest of trailing.length > 0 ? [trailing, []] : [[]]) {
+    for (const { to, words: rest } of afters) {
       const words = new Set([...before, ...rest]);
       if (words.size === 0) continue;
-      const whole = rest.length === trailing.length;
-      const final = left.length === 0 && whole;
-      const best = bestFact(page.facts, words, vocabulary, tokens.slice(from), final ? type : undefined);
+      const final = left.length === 0 && asked(to, tokens.length).length === 0;
+      const best = bestFact(page.facts, words, vocabulary, tokens.slice(from, to), final ? type : undefined);
       if (!best) continue;
       readings.push({
         // The longer reading of equal ones; a whole question that is answered before a part of it.
@@ -266,7 +288,7 @@ function titleMoves(
         fact: best.fact,
         kind: 'title',
         from,
-        to: whole && trailing.length > 0 ? tokens.length : end,
+        to,
         value: best.fact.head,
         final,
       });
@@ -317,7 +339,8 @@ function attributeMoves(
   entityNoun: string,
 ): Move[] {
   const moves: Move[] = [];
-  const described = tokens.slice(start);
+  const until = clauseEnd(tokens, start);
+  const described = tokens.slice(start, until);
   const nouns = new Set(tokensOf(entityNoun).map(({ word }) => word));
   const present = new Set(described.map(({ word }) => word));
   for (const fact of page.facts) {
@@ -338,7 +361,7 @@ function attributeMoves(
           fact,
           kind: 'attribute',
           from: noun,
-          to: tokens.length,
+          to: until,
           value: page.entity,
           final: false,
         });

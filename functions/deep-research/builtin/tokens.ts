@@ -11,7 +11,7 @@ export interface Token {
   capital: boolean;
 }
 
-const PIECE = /[’']s(?![\p{L}\p{N}])|[\p{L}\p{N}]+/gu;
+const PIECE = /[’']s(?![\p{L}\p{N}])|[\p{L}\p{N}]+|,(?=\s)/gu;
 
 /** The words of a text in the form in which facts are compared, with what normalising drops kept apart. */
 export function tokensOf(text: string): Token[] {
@@ -102,13 +102,16 @@ export const canonicalAll = (word: string): string[] =>
 
 /** Whether a word can name a relation or a thing: no article, no question word, no filler. */
 export const isContent = (word: string): boolean =>
-  word !== "'s" && !ARTICLES.has(word) && !STOP_WORDS.has(word) && !NOISE.has(word);
+  word !== "'s" && word !== ',' && !ARTICLES.has(word) && !STOP_WORDS.has(word) && !NOISE.has(word);
 
 /** Stems of the content words of a text, in their order. */
 export const contentStems = (text: string): string[] =>
   tokensOf(text)
     .filter(({ word }) => isContent(word))
     .flatMap(({ word }) => canonicalAll(word));
+
+/** What normalising drops inside a phrase. */
+const PASSED_OVER = new Set([...ARTICLES, "'s", ',']);
 
 /** The words of a phrase as facts are compared by. */
 export const wordsOf = (phrase: string): string[] => normaliseText(phrase).split(' ').filter(Boolean);
@@ -127,7 +130,7 @@ export function occurrencesOf(tokens: readonly Token[], words: readonly string[]
     let k = 0;
     while (at < tokens.length && k < words.length) {
       if (tokens[at]!.word === words[k]) k++;
-      else if (!ARTICLES.has(tokens[at]!.word) && tokens[at]!.word !== "'s") break;
+      else if (!PASSED_OVER.has(tokens[at]!.word)) break;
       at++;
     }
     if (k === words.length) found.push([start, at]);
