@@ -1,8 +1,9 @@
 import type { InferRequest } from '#shared/models/types.ts';
 import { writeJsonl } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef } from '#shared/storage/ports.ts';
-import { closeBlueprint, finishedBlueprint, sibsKey, wantsSecondPass } from '../blueprint/close.ts';
+import { closeBlueprint, finishedBlueprint, sibsKey } from '../blueprint/close.ts';
 import { partPrefix, sourcesOf, type PartScope, type PartSources } from '../blueprint/parts.ts';
+import { secondPass, wantsSecondPass } from '../blueprint/pools.ts';
 import type { ClusterState } from '../blueprint/state.ts';
 import { applyBlueprint, blueprintRequests, type BlueprintStage } from '../blueprint/steps.ts';
 import { sandboxLimits } from '../config.ts';
@@ -199,7 +200,12 @@ export async function closeBlueprintPart(
 ): Promise<Closed> {
   if (!state || stop !== undefined) return { again: false, sibs: 0, covered: 0, alone: 0 };
   const states = await allRows<ClusterState>(scope.ctx.artifacts, state);
-  if (wantsSecondPass(states, round)) return { again: true, state, sibs: 0, covered: 0, alone: 0 };
+  if (wantsSecondPass(states, round)) {
+    const { sources } = await sourcesOf(scope);
+    const next = secondPass(states, sources, scope.config.input.tree.maxCluster);
+    const again = await writeState(scope, true, 'second-pass', next);
+    return { again: true, state: again, sibs: 0, covered: 0, alone: 0 };
+  }
   const { sibs, covered, alone } = await closeBlueprint(scope, states, await sourcesOf(scope));
   return { again: false, state, sibs, covered, alone };
 }

@@ -4,6 +4,7 @@ import { writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef } from '#shared/storage/ports.ts';
 import type { TaskContext } from '#shared/task/context.ts';
 import { resultsKey, type SibResult } from '../aggregate/results.ts';
+import { commonPath } from '../blueprint/pools.ts';
 import { renameClashes } from '../collect/rename.ts';
 import type { ToolLibraryConfig } from '../config.ts';
 import { allRows, rowsIfAny } from '../io.ts';
@@ -195,6 +196,14 @@ async function reasonsFor(
   return reasons;
 }
 
+/** Where a function stands: the topics its sources have in common, else the first one's. */
+function placeOf(sources: readonly Tool[], places: ReadonlyMap<string, Place>): Place | undefined {
+  const own = sources.flatMap(({ id }) => places.get(id) ?? []);
+  const [first] = own;
+  const path = commonPath(own.map((place) => place.path));
+  return first && path.length > 0 ? { ...first, path } : first;
+}
+
 interface Parts {
   tools: readonly Tool[];
   cases: readonly Case[];
@@ -227,15 +236,7 @@ function collect({ tools, cases, results, superseded, places, reasons, config }:
       );
       if (mapping.length === 0) continue;
       const sources = [...new Set(mapping.map(({ toolId }) => toolId))].map((id) => byId.get(id)!);
-      const tool = aggregatedTool(
-        fn,
-        result,
-        module?.id,
-        sources,
-        mapping,
-        places.get(sources[0]!.id),
-        config,
-      );
+      const tool = aggregatedTool(fn, result, module?.id, sources, mapping, placeOf(sources, places), config);
       const known = library.get(tool.id);
       // The same function came of two clusters: it is one tool.
       library.set(

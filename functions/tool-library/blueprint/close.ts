@@ -39,10 +39,6 @@ export async function finishedBlueprint(
 export const sibIdOf = (clusterId: string, toolIds: readonly string[]): string =>
   `s_${hashOf([clusterId, [...toolIds].sort()]).slice(0, 16)}`;
 
-/** Whether a second pass may find company for what is uncovered. */
-export const wantsSecondPass = (states: readonly ClusterState[], round: number): boolean =>
-  round === 1 && states.some((state) => state.cluster.toolIds.length > 1 && uncoveredIn(state).length > 0);
-
 export async function closeBlueprint(
   scope: PartScope,
   states: readonly ClusterState[],

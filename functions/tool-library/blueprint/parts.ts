@@ -19,7 +19,7 @@ export interface PartScope {
 }
 
 /** Clusters join a part until it has so many tools. */
-const PART_TOOLS = 100;
+const PART_TOOLS = 1000;
 /** Tools held in memory while parts are written; more take another pass over the file. */
 const WINDOW_TOOLS = 20_000;
 
@@ -42,7 +42,8 @@ export interface ClusterIndex {
 export async function indexClusters(ctx: TaskContext, config: ToolLibraryConfig): Promise<ClusterIndex> {
   const { artifacts } = ctx;
   const { jobId } = config;
-  const clusters = await rowsIfAny<Cluster>(artifacts, keys.clusters(jobId));
+  // Topics that lie side by side come into one part.
+  const clusters = (await rowsIfAny<Cluster>(artifacts, keys.clusters(jobId))).sort(byPath);
   const parts: Cluster[][] = [];
   let size = Infinity;
   for (const cluster of clusters) {
@@ -72,6 +73,11 @@ export async function indexClusters(ctx: TaskContext, config: ToolLibraryConfig)
     tools: parts.reduce((sum, part) => sum + toolCount(part), 0),
   };
 }
+
+const byPath = (a: Cluster, b: Cluster): number => {
+  const [one, two] = [[...a.path, a.clusterId].join('\n'), [...b.path, b.clusterId].join('\n')];
+  return one < two ? -1 : one > two ? 1 : 0;
+};
 
 const toolCount = (clusters: readonly Cluster[]): number =>
   clusters.reduce((sum, { toolIds }) => sum + toolIds.length, 0);

@@ -69,8 +69,8 @@ export function blueprintRequests(
 }
 
 /** Tools that a pass designs for. */
-const poolOf = (state: ClusterState, round: number): string[] =>
-  round === 1 ? state.cluster.toolIds : uncoveredIn(state);
+const poolOf = ({ cluster, pass }: ClusterState, round: number): string[] =>
+  pass === round ? cluster.toolIds : [];
 
 function designRequest(
   state: ClusterState,
@@ -80,8 +80,8 @@ function designRequest(
   { round }: Step,
 ): InferRequest[] {
   const pool = poolOf(state, round);
-  // A tool alone has nothing to be general with.
-  if (pool.length === 0 || state.cluster.toolIds.length < 2) return [];
+  // A tool alone in its topic has nothing to be general with; the second pass looks further.
+  if (pool.length < (round === 1 ? 2 : 1)) return [];
   const { path, description } = state.cluster;
   const input: BlueprintInput = {
     path,
@@ -227,7 +227,6 @@ const count = (states: readonly ClusterState[], which: (scenario: Scenario) => b
 
 function takeDesigns(state: ClusterState, at: number, replies: Replies, round: number): void {
   const pool = poolOf(state, round);
-  state.pass = round;
   const output = outputOf<BlueprintOutput>(replies, requestId('blueprint', round, at));
   const taken = new Set<string>();
   for (const { covered, ...design } of output?.sibs ?? []) {

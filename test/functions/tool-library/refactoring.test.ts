@@ -36,10 +36,56 @@ const ROSE = {
 };
 const PROFIT = 'profit_from_quantity_and_price';
 
+const BREAD = {
+  code: 'def bread_share(loaves, people):\n    check = 1 / (loaves - 2)\n    return loaves * 12 / people + 1\n',
+  call: 'bread_share(3, 4)',
+  answer: 10,
+};
+const CAKE = {
+  code: 'def cake_share(cakes, guests):\n    return cakes * 16 / guests + 3\n',
+  call: 'cake_share(3, 4)',
+  answer: 15,
+};
+const ROW = {
+  code: 'def row_cost(rows, price):\n    return rows * price * 2\n',
+  call: 'row_cost(2, 3)',
+  answer: 12,
+};
+const SEAT = {
+  code: 'def seat_cost(seats, price, fee):\n    return seats * price * 2 + fee\n',
+  call: 'seat_cost(2, 3, 1)',
+  answer: 13,
+};
+const AISLE = {
+  code: 'def aisle_cost(aisles, price):\n    return aisles * price * 3\n',
+  call: 'aisle_cost(2, 4)',
+  answer: 24,
+};
+const DOZEN = { code: 'def dozen(boxes):\n    return boxes * 12\n', call: 'dozen(2)', answer: 24 };
+const MUFFIN_TOO = {
+  ...CAR,
+  code: CAR.code.replace('car_wash', 'muffin'),
+  call: 'muffin_profit(12, 8, 1)',
+};
+const MUFFIN_TRAYS = {
+  code: 'def muffin_profit(trays):\n    return trays * 12\n',
+  call: 'muffin_profit(2)',
+  answer: 24,
+};
+const ALL = [MUFFIN, CAR, ROSE, BREAD, CAKE, ROW, SEAT, AISLE, DOZEN, MUFFIN_TOO, MUFFIN_TRAYS];
+
+/** All tools, admitted in one go: each test takes some. */
+let admitted: { tools: Tool[]; cases: Case[] };
+const some = (...rows: (typeof ALL)[number][]): { tools: Tool[]; cases: Case[] } => {
+  const tools = rows.map((row) => admitted.tools.find(({ code }) => code.trim() === row.code.trim())!);
+  const ids = new Set(tools.map(({ id }) => id));
+  return { tools, cases: admitted.cases.filter(({ toolId }) => ids.has(toolId)) };
+};
 let three: { tools: Tool[]; cases: Case[] };
 beforeAll(async () => {
-  three = await toolsOf([MUFFIN, CAR, ROSE]);
-}, 60_000);
+  admitted = await toolsOf(ALL);
+  three = some(MUFFIN, CAR, ROSE);
+}, 120_000);
 
 const is = (name: string) => (request: InferRequest) => request.role.name === `tool-library/${name}`;
 const [blueprints, widens, reviewsDesign, writes, patches, reviewsCode] = [
@@ -344,19 +390,7 @@ describe('from clusters to a library', () => {
   });
 
   it('[tool-library 11] equal skeletons, one tool raising on 0: the merge may return there, agrees elsewhere', async () => {
-    const tools = await toolsOf([
-      {
-        code: 'def bread_share(loaves, people):\n    check = 1 / (loaves - 2)\n    return loaves * 12 / people + 1\n',
-        call: 'bread_share(3, 4)',
-        answer: 10,
-      },
-      {
-        code: 'def cake_share(cakes, guests):\n    return cakes * 16 / guests + 3\n',
-        call: 'cake_share(3, 4)',
-        answer: 15,
-      },
-    ]);
-    const { library, results } = await refactorTools(tools);
+    const { library, results } = await refactorTools(some(BREAD, CAKE));
     expect(library).toHaveLength(1);
     expect(results[0]).toMatchObject({ accepted: true, rounds: 1, kept: [] });
     expect(library[0]!.code).not.toContain('check');
@@ -364,23 +398,7 @@ describe('from clusters to a library', () => {
 
   it('undoes what does not agree and then leaves it out, as the builtin code agent', async () => {
     // The agent's first code spoils what widening let in.
-    const tools = await toolsOf([
-      {
-        code: 'def row_cost(rows, price):\n    return rows * price * 2\n',
-        call: 'row_cost(2, 3)',
-        answer: 12,
-      },
-      {
-        code: 'def seat_cost(seats, price, fee):\n    return seats * price * 2 + fee\n',
-        call: 'seat_cost(2, 3, 1)',
-        answer: 13,
-      },
-      {
-        code: 'def aisle_cost(aisles, price):\n    return aisles * price * 3\n',
-        call: 'aisle_cost(2, 4)',
-        answer: 24,
-      },
-    ]);
+    const tools = some(ROW, SEAT, AISLE);
     const broken: Script = (request) => {
       if (!writes!(request)) return undefined;
       const draft = draftOf(request);
@@ -432,9 +450,7 @@ describe('from clusters to a library', () => {
         tools.map((tool) => ({ ...tool, code: tool.code.replace('* 12', '* 13') })),
       );
     };
-    const tools = await toolsOf([
-      { code: 'def dozen(boxes):\n    return boxes * 12\n', call: 'dozen(2)', answer: 24 },
-    ]);
+    const tools = some(DOZEN);
     await expect(refactorTools(tools, { tamper })).rejects.toThrow(/not lossless: 1 of 1 cases fail/);
   });
 
@@ -452,11 +468,7 @@ describe('from clusters to a library', () => {
   });
 
   it('gives each name once, in code, calls and mapping; the old one is an alias', async () => {
-    const tools = await toolsOf([
-      MUFFIN,
-      { ...CAR, code: CAR.code.replace('car_wash', 'muffin'), call: 'muffin_profit(12, 8, 1)' },
-      { code: 'def muffin_profit(trays):\n    return trays * 12\n', call: 'muffin_profit(2)', answer: 24 },
-    ]);
+    const tools = some(MUFFIN, MUFFIN_TOO, MUFFIN_TRAYS);
     // Collected tools have names of their own already; what merging adds must not clash either.
     const { library, report } = await refactorTools(tools, { stopBefore: 'blueprint' });
     expect(new Set(library.map(({ name }) => name)).size).toBe(3);
