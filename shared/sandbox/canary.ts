@@ -103,31 +103,39 @@ export function makeCanary(watch: Watch, heap: () => Uint32Array): Canary {
     expected = Uint32Array.from(addresses, (index) => memory[index]!);
   };
 
+  const unchanged = (memory: Uint32Array): boolean => {
+    const [places, values] = [addresses, expected];
+    for (let index = 0; index < places.length; index++) {
+      if (memory[places[index]!] !== values[index]) return false;
+    }
+    return true;
+  };
+
+  /** The owner of the first sure change, else of the first doubtful one. */
+  const culprit = (memory: Uint32Array): { name: string; sure: boolean } | undefined => {
+    let doubt: { name: string; sure: boolean } | undefined;
+    let index = 0;
+    let moved = false;
+    for (const { end, name, sure, ofPrevious } of segments) {
+      let same = true;
+      // The entries of a dict that grew lie elsewhere now: the runner compares them name by name.
+      if (!(ofPrevious && moved)) {
+        for (; index < end && same; index++) same = memory[addresses[index]!] === expected[index];
+      }
+      if (!same && sure) return { name, sure };
+      if (!same) doubt ??= { name, sure };
+      moved = !same;
+      index = end;
+    }
+    return doubt;
+  };
+
   rearm();
   return {
     rearm,
-    changed() {
+    changed: () => {
       const memory = heap();
-      let doubt: { name: string; sure: boolean } | undefined;
-      let index = 0;
-      let moved = false;
-      for (const { end, name, sure, ofPrevious } of segments) {
-        // The entries of a dict that grew lie elsewhere now: the runner compares them name by name.
-        let same = true;
-        if (!(ofPrevious && moved)) {
-          for (; index < end; index++) {
-            if (memory[addresses[index]!] !== expected[index]) {
-              same = false;
-              break;
-            }
-          }
-        }
-        if (!same && sure) return { name, sure };
-        if (!same) doubt ??= { name, sure };
-        moved = !same;
-        index = end;
-      }
-      return doubt;
+      return unchanged(memory) ? undefined : culprit(memory);
     },
   };
 }

@@ -60,6 +60,7 @@ export class SandboxChild {
   private rest: Buffer[] = [];
   private restBytes = 0;
   private errors = '';
+  private unsent = '';
   private headSince = 0;
   private timer: NodeJS.Timeout | undefined;
   private watchdog: NodeJS.Timeout | undefined;
@@ -133,8 +134,18 @@ export class SandboxChild {
       }
       this.pending.push({ timeoutMs, settle: resolve });
       if (this.pending.length === 1) this.startHead();
-      this.process.stdin.write(`${JSON.stringify(request)}\n`);
+      this.write(`${JSON.stringify(request)}\n`);
     });
+  }
+
+  /** Writes what one turn of ours sends as one piece. */
+  private write(text: string): void {
+    if (this.unsent === '')
+      process.nextTick(() => {
+        this.process.stdin.write(this.unsent);
+        this.unsent = '';
+      });
+    this.unsent += text;
   }
 
   /** Ends the process at once. Messages waiting are delivered as unanswered. */
@@ -257,6 +268,11 @@ export class SandboxChild {
       this.busyMs += performance.now() - this.headSince;
     }
     head.settle({ answered: true, answer });
-    this.startHead();
+    if (isLast(answer)) this.end('Closed', 'its interpreter is not trusted any more');
+    else this.startHead();
   }
 }
+
+/** After such an answer nothing that the child says counts. */
+const isLast = (answer: unknown): boolean =>
+  typeof answer === 'object' && answer !== null && ('tampered' in answer || 'fatal' in answer);

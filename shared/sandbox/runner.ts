@@ -24,6 +24,7 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
     parse, Expr, Expression, Module = ast.parse, ast.Expr, ast.Expression, ast.Module
     Context = contextvars.Context
     seed_random = random.seed
+    count_objects = gc.get_count
     collect, enable_gc, set_gc_debug = gc.collect, gc.enable, gc.set_debug
     from operator import is_
     name_of = type.__dict__["__name__"].__get__
@@ -295,7 +296,8 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
     HIDDEN = ("js", "pyodide_js", "pyodide", "_pyodide", "_pyodide_core", "ctypes", "_ctypes")
     # What Pyodide needs and tools seldom do: not there for them, so that each import makes a module of its own.
     DROPPED = frozenset(("asyncio _asyncio concurrent socket _socket ssl _ssl logging subprocess selectors select zipfile "
-                         "compression lzma _lzma bz2 _bz2 _zstd pathlib fcntl codeop site _sitebuiltins glob").split())
+                         "compression lzma _lzma bz2 _bz2 _zstd pathlib fcntl codeop site _sitebuiltins glob multiprocessing pickle _pickle "
+                         "queue zipimport sysconfig").split())
     # What innocent runs change, and reset() or nothing at all puts back.
     VOLATILE = {
         "sys": ("stdin", "stdout", "stderr", "last_exc", "last_type", "last_value", "last_traceback", "modules",
@@ -307,6 +309,10 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
         "_warnings": ("filters", "_onceregistry"),
         "posix": ("environ",),
     }
+    # Whose functions' bodies are watched too: what tools compute with.
+    COMPUTING = frozenset(("bisect calendar collections copy csv dataclasses datetime decimal enum fractions functools "
+                           "heapq io itertools json math numbers operator os posixpath random re statistics string "
+                           "textwrap types weakref").split())
     IGNORED = ("__annotations_cache__", "__annotate_func__", "__annotate__", "__annotations__", "__doc__",
                "_abc_impl", "__static_attributes__", "__firstlineno__")
     Function, Module_, Property = types.FunctionType, types.ModuleType, property
@@ -342,7 +348,7 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
         string.Template("$a").substitute(a=1)
         ast.unparse(parse("a"))
         for module in list(modules.values()):
-            if isinstance(module, Module_):
+            if isinstance(module, Module_) and module.__name__.split(".")[0] not in DROPPED:
                 for name in vars(module).get("__all__", ()):
                     getattr(module, name, None)
         for owner, names in ((sys, ("settrace", "setprofile", "addaudithook", "_settraceallthreads",
@@ -373,14 +379,16 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
                     dicts.append({"name": label, "at": id(value), "skip": []})
                 elif isinstance(value, type) and value.__flags__ & HEAP_TYPE and not value.__flags__ & IMMUTABLE:
                     classes[id(value)] = (label, value)
-                for function in functions_of(value):
-                    functions.setdefault(name, {})[id(function)] = True
+                if top in COMPUTING:
+                    for function in functions_of(value):
+                        functions.setdefault(name, {})[id(function)] = True
         for label, value in classes.values():
             getattr(value, "agentmill", None)
             saved_classes.append((label, value, dict(vars(value))))
-            for part in vars(value).values():
-                for function in functions_of(part):
-                    functions.setdefault(label, {})[id(function)] = True
+            if label.split(".")[0] in COMPUTING:
+                for part in vars(value).values():
+                    for function in functions_of(part):
+                        functions.setdefault(label, {})[id(function)] = True
         dicts.append({"name": "sys.modules", "at": id(modules), "skip": []})
         cells = {}
         for function in own_functions():
@@ -465,7 +473,9 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
         for cache in regex_caches:
             if cache:
                 cache.clear()
-        collect()
+        # Objects in circles that the run left behind go now, with whatever they do when they go.
+        if count_objects()[0] > 20:
+            collect()
 
     regex_caches = (re._cache, re._cache2)
 

@@ -127,6 +127,8 @@ function serveRuns(config: ChildConfig, { python, heap }: Booted, requests: Iter
     }
     const tampered = change === undefined ? '' : `,"tampered":${stringify(change)}`;
     answer(config.nonce, `{"ms":${since(began)}${tampered},"answer":${text}}`);
+    // What comes next must not run in what this run left: not even when the parent has not read the answer yet.
+    if (change !== undefined) return;
   }
 }
 

@@ -13,7 +13,9 @@ process.env[SECRET] = 'secret';
 let sandbox: Sandbox;
 beforeAll(async () => {
   sandbox = await openSandbox({ kind: 'embedded', env: {} } as unknown as Runtime);
-}, 60_000);
+  // The first use may have to make the snapshot.
+  await sandbox.run(CLEAN);
+}, 120_000);
 afterAll(async () => {
   await sandbox.close();
   Reflect.deleteProperty(process.env, SECRET);
@@ -28,7 +30,7 @@ const request = (fields: Partial<SandboxRequest>): SandboxRequest => ({
   id: 'probe',
   language: 'python',
   code: '',
-  timeoutMs: 3_000,
+  timeoutMs: 30_000,
   memoryMb: 256,
   seed: 1,
   ...fields,
@@ -56,5 +58,5 @@ for (const { number, title, code, expected, ...limits } of probes(outside, SECRE
       ok: true,
       value: `{"x": [1, 3, "0.3333333333333333333333333333"]}cbt[]/home/python`,
     });
-  }, 60_000);
+  }, 120_000);
 }

@@ -54,7 +54,7 @@ def go():
     return attempt(lambda proxy: ${over})
 go()`,
   expected: /^("nothing found"$|Crashed|OutOfMemory)/,
-  timeoutMs: 20_000,
+  timeoutMs: 60_000,
 });
 
 const python = (
@@ -229,7 +229,7 @@ export const probes = (outside: string, secret: string): Probe[] => [
     'a file of 1.5 GB',
     'with open("/tmp/big", "wb") as file:\n    for _ in range(1_500):\n        file.write(bytes(1_000_000))\n"ESCAPED"',
     /^OSError/,
-    { timeoutMs: 15_000 },
+    { timeoutMs: 60_000 },
   ),
   js(
     33,
@@ -256,14 +256,14 @@ export const probes = (outside: string, secret: string): Probe[] => [
     'setrecursionlimit(10**9)',
     'import sys\nsys.setrecursionlimit(10**9)\ndef f(n):\n    return f(n + 1)\nf(0)',
     /^(Crashed|RecursionError|OutOfMemory)/,
-    { timeoutMs: 15_000 },
+    { timeoutMs: 60_000 },
   ),
   python(
     37,
     '10 GB of prints',
     'text = "x" * 1_000_000\nfor _ in range(10_000):\n    print(text)\n"printed"',
     /^("printed"|Timeout)/,
-    { timeoutMs: 10_000 },
+    { timeoutMs: 60_000 },
   ),
   js(
     38,

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openSandbox, type Sandbox, type SandboxRequest } from '#shared/sandbox/index.ts';
 import type { Runtime } from '#shared/task/runtime.ts';
 
@@ -7,18 +7,22 @@ const runtime = { kind: 'embedded', env: {} } as unknown as Runtime;
 let sandbox: Sandbox;
 beforeAll(async () => {
   sandbox = await openSandbox(runtime);
-}, 60_000);
+  // The first use may have to make the snapshot.
+  await sandbox.run(request({}));
+}, 120_000);
 afterAll(() => sandbox.close());
 
 const request = (fields: Partial<SandboxRequest>): SandboxRequest => ({
   id: 'r',
   language: 'python',
   code: '',
-  timeoutMs: 3_000,
+  timeoutMs: 30_000,
   memoryMb: 256,
   seed: 1,
   ...fields,
 });
+
+vi.setConfig({ testTimeout: 120_000 });
 
 describe('results', () => {
   test('a call has its value, its output and its time', async () => {
