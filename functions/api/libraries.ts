@@ -42,6 +42,14 @@ async function versionFor(request: ApiRequest, version: string | undefined): Pro
   return openLibrary(request.runtime, libraryId, version);
 }
 
+/** The number a cursor stands at. Its binding is no secret, so what is in it may be anything. */
+function placeOf(list: readonly unknown[], cursor: string | undefined): number | undefined {
+  const after = decodeCursor(list, cursor);
+  if (after === undefined) return undefined;
+  if (/^\d{1,9}$/.test(after)) return Number(after);
+  throw new ProblemError('bad-cursor', 'The cursor does not belong to this list: start again without one.');
+}
+
 const BODY_PROBLEMS = [
   'malformed-json',
   'payload-too-large',
@@ -101,10 +109,10 @@ export const listLibraryVersions = route({
     const { libraryId } = await libraryFor(request);
     const { limit, cursor } = request.query;
     const list = ['versions', libraryId];
-    const after = decodeCursor(list, cursor);
+    const below = placeOf(list, cursor);
     const found = await listVersions(request.runtime, libraryId, {
       limit: limit + 1,
-      ...(after === undefined ? {} : { below: Number(after) }),
+      ...(below === undefined ? {} : { below }),
     });
     const items = found.slice(0, limit);
     const next = found.length > limit ? { nextCursor: encodeCursor(list, String(items.at(-1)!.number)) } : {};
@@ -126,7 +134,7 @@ export const listLibraryTools = route({
     const library = await versionFor(request, request.query.version);
     const { libraryId, version } = library.manifest;
     const list = ['tools', libraryId, version, format];
-    const from = Number(decodeCursor(list, cursor) ?? 0);
+    const from = placeOf(list, cursor) ?? 0;
     const { rows } = library.index;
     const page = rows.slice(from, from + limit);
     const next = from + limit < rows.length ? { nextCursor: encodeCursor(list, String(from + limit)) } : {};

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ListToolsResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { createApi } from '#functions/api/create-api.ts';
+import { encodeCursor } from '#functions/api/cursors.ts';
 import { ToolPage } from '#functions/api/library-schemas.ts';
 import { readAlias } from '#shared/library/aliases.ts';
 import { closeSandbox } from '#shared/library/service.ts';
@@ -134,6 +135,12 @@ describe('libraries over HTTP', () => {
       query: { format: 'openai', cursor: stolen.body.nextCursor },
     });
     expect(wrong.status).toBe(400);
+    const list = ['tools', ID, versions[1]!.version, 'mcp'];
+    for (const place of ['-1', 'x', '1e3', '99999999999'])
+      expect(
+        (await api({ path: at('/tools'), query: { format: 'mcp', cursor: encodeCursor(list, place) } }))
+          .status,
+      ).toBe(400);
   });
 
   test('lists libraries and versions, and moves aliases under a condition', async () => {
