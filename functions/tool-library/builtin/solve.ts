@@ -112,10 +112,17 @@ const stems = (text: string): string[] =>
 function weightOf(parameter: Parameter, mention: Mention): number {
   const before = mention.before.map((word) => (word === '#' ? 'some' : word)).toReversed();
   const after = mention.after.map((word) => (word === '#' ? 'some' : word));
-  const context = [...before.slice(0, 5), ...after.slice(0, 5)];
-  const near = new Set(context.filter((word) => !STOP.has(word)).map((word) => stem(word)));
+  // A word counts by how near it stands.
+  const near = new Map<string, number>();
+  for (const side of [before, after]) {
+    for (const [distance, word] of side.slice(0, 5).entries()) {
+      if (STOP.has(word)) continue;
+      const key = stem(word);
+      near.set(key, Math.max(near.get(key) ?? 0, 1 / (1 + 0.25 * distance)));
+    }
+  }
   let shared = 0;
-  for (const word of near) if (parameter.words.has(word)) shared++;
+  for (const [word, weight] of near) if (parameter.words.has(word)) shared += weight;
   const kind =
     (parameter.percent === mention.percent ? 1 : -1) + (parameter.money === mention.money ? 0.5 : 0);
   // Words in the same place count most, nearest first.
