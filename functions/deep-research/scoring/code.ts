@@ -35,7 +35,7 @@ export async function testCode(
   const sandbox: Sandbox = await openSandbox(runtime);
   try {
     for (const { runId, answer, tests, seed } of answers) {
-      // The expression is random to the program, so that nothing it prints or leaves behind can stand for the result.
+      // The program does not know this text, so nothing it returns can stand for it.
       const proof = hashOf([runId, seed, tests]).slice(0, 16);
       const result = await sandbox.run(
         {

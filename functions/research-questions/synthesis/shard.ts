@@ -181,8 +181,8 @@ export async function planValidation(scope: ShardScope, answers: Answers): Promi
   return requests;
 }
 
-/** Writes the questions that were found sound. */
-export async function closeShard(scope: ShardScope, answers: Answers): Promise<void> {
+/** Writes the questions that were found sound. @returns the lines that the shard had. */
+export async function closeShard(scope: ShardScope, answers: Answers): Promise<number> {
   const { artifacts, config, keys, round, part } = scope;
   const results = await resultsOf(scope, answers);
   const valid: Draft[] = [];
@@ -219,4 +219,5 @@ export async function closeShard(scope: ShardScope, answers: Answers): Promise<v
   await writeJsonl(artifacts, keys.rejects(round, `validate.${part}`), rejects);
   if (answers.stop)
     await writeJson(artifacts, keys.stopped(round, `validate.${part}`), { error: answers.stop });
+  return (await rowsOf<ShardLine>(artifacts, keys.lines(round, part))).length;
 }

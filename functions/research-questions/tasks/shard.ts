@@ -34,13 +34,14 @@ export const handler = defineTask({
       part,
     };
     const given = { results: results ?? undefined, stop: stop ?? undefined };
+    let lines = 0;
     const requests =
       stage === 'extend'
         ? await planExtensions(scope)
         : stage === 'validate'
           ? await planValidation(scope, given)
-          : (await closeShard(scope, given), []);
-    if (stage === 'close') await ctx.jobs.advance(jobId, `Round${round + 1}`, part, 1);
+          : ((lines = await closeShard(scope, given)), []);
+    if (stage === 'close') await ctx.jobs.advance(jobId, `Round${round + 1}`, part, lines);
     const prefix = scope.keys.infer(round, stage, part, ctx.attempt);
     const written = await writeJsonl(artifacts, `${prefix}/requests.jsonl`, requests);
     return { requests: written, prefix, count: requests.length };
