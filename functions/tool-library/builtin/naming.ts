@@ -54,7 +54,7 @@ function leadingPhrase(words: readonly string[]): string[] {
 }
 
 const DETERMINERS = new Set(
-  'of the a an his her its their my our your more less fewer other additional extra different new such these those each every'.split(
+  'of the a an as many much his her its their my our your more less fewer other additional extra different new such these those each every'.split(
     ' ',
   ),
 );
