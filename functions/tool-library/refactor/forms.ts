@@ -50,8 +50,18 @@ export interface Skeleton extends NormalForm {
   operators: number;
 }
 
-export const leafKey = (leaf: Leaf): string =>
-  leaf.kind === 'parameter' ? `p ${leaf.name}` : `l ${JSON.stringify(stripLines(leaf.node))}`;
+const literalKeys = new WeakMap<AstNode, string>();
+
+/** A text that equal leaves have. */
+export function leafKey(leaf: Leaf): string {
+  if (leaf.kind === 'parameter') return `p ${leaf.name}`;
+  let key = literalKeys.get(leaf.node);
+  if (key === undefined) {
+    key = `l ${JSON.stringify(stripLines(leaf.node))}`;
+    literalKeys.set(leaf.node, key);
+  }
+  return key;
+}
 
 /** A node without line numbers and marks of ours. */
 export function stripLines(node: AstNode): AstNode {

@@ -39,10 +39,13 @@ export function storesOf(nodes: readonly AstNode[]): { name: string; top: boolea
 }
 
 /** Names that occur below some nodes, as `Name`. */
-export const namesIn = (nodes: readonly AstNode[]): Set<string> =>
-  new Set(
-    nodes.flatMap((node) => [...walk(node)]).flatMap((node) => (node._ === 'Name' ? [String(node.id)] : [])),
-  );
+export function namesIn(nodes: readonly AstNode[]): Set<string> {
+  const names = new Set<string>();
+  for (const node of nodes) {
+    for (const each of walk(node)) if (each._ === 'Name') names.add(String(each.id));
+  }
+  return names;
+}
 
 const PYTHON = new Set(
   `False None True and as assert async await break class continue def del elif else except finally for from global if

@@ -26,9 +26,10 @@ export function normalise(tool: SourceTool): NormalForm {
   let body = nodesOf(clean(entry, local).body).filter(
     ({ _ }) => _ !== 'Import' && _ !== 'ImportFrom' && _ !== 'Pass',
   );
-  body = body.map((node) =>
-    mapTree(node, (each) => (each._ === 'Name' && constants.get(String(each.id))) || each),
-  );
+  if (constants.size > 0)
+    body = body.map((node) =>
+      mapTree(node, (each) => (each._ === 'Name' && constants.get(String(each.id))) || each),
+    );
   body = copyAssignedParameters(
     body,
     parameters.map(({ name }) => name),
