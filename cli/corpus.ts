@@ -19,7 +19,7 @@ const KINDS: Readonly<Record<string, 'text' | 'markdown' | 'html' | 'json'>> = {
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
 
 /** One line of the corpus that a folder becomes. */
-export interface PackedDocument {
+interface PackedDocument {
   id: string;
   title: string;
   text?: string;
@@ -29,12 +29,12 @@ export interface PackedDocument {
 }
 
 /**
- * The readable files of a folder as documents, in the order of their paths: the path is the id. Hidden files, larger
- * ones than 16 MB and other kinds are passed over.
+ * The readable files of a folder as lines of a corpus, in the order of their paths: the path is a document's id, and the
+ * lines of JSON Lines files stand as they are. Hidden files, larger ones than 16 MB and other kinds are passed over.
  * @throws CliError where the folder has none.
  */
-export function packFolder(folder: string): { documents: PackedDocument[]; passedOver: string[] } {
-  const documents: PackedDocument[] = [];
+export function packFolder(folder: string): { lines: string[]; passedOver: string[] } {
+  const lines: string[] = [];
   const passedOver: string[] = [];
   const walk = (at: string): void => {
     const entries = readdirSync(at, { withFileTypes: true })
@@ -44,17 +44,25 @@ export function packFolder(folder: string): { documents: PackedDocument[]; passe
       const path = join(at, entry.name);
       if (entry.isDirectory()) walk(path);
       else if (entry.isFile()) {
+        if (/\.(?:jsonl|ndjson)$/i.test(entry.name)) {
+          lines.push(
+            ...readFileSync(path, 'utf8')
+              .split('\n')
+              .filter((line) => line.trim() !== ''),
+          );
+          continue;
+        }
         const document = documentOf(folder, path);
-        if (document) documents.push(document);
+        if (document) lines.push(JSON.stringify(document));
         else passedOver.push(relative(folder, path));
       }
     }
   };
   walk(folder);
-  if (documents.length === 0) {
+  if (lines.length === 0) {
     throw new CliError(EXIT.usage, `--corpus ${folder}: no text, Markdown, HTML or JSON file is in it.`);
   }
-  return { documents, passedOver };
+  return { lines, passedOver };
 }
 
 function documentOf(folder: string, path: string): PackedDocument | undefined {
@@ -96,13 +104,13 @@ export async function uploadCorpus(
     throw new CliError(EXIT.usage, `--corpus ${path}: there is no such file or folder.`);
   }
   if (!isFolder) return client.upload('deep-research', full);
-  const { documents, passedOver } = packFolder(full);
+  const { lines, passedOver } = packFolder(full);
   if (passedOver.length > 0)
     note(`${passedOver.length} files of ${path} are no documents, such as ${passedOver[0]}.`);
   const dir = mkdtempSync(join(tmpdir(), 'agentmill-corpus-'));
   try {
     const file = join(dir, `${basename(full)}.jsonl`);
-    writeFileSync(file, documents.map((document) => `${JSON.stringify(document)}\n`).join(''));
+    writeFileSync(file, lines.map((line) => `${line}\n`).join(''));
     return await client.upload('deep-research', file);
   } finally {
     rmSync(dir, { recursive: true, force: true });

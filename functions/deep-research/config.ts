@@ -126,7 +126,7 @@ export async function resolveConfig(request: {
   const context = {
     L,
     Lmem: input.context.Lmem ?? Math.floor(0.75 * L),
-    maxOutputTokens: input.context.maxOutputTokens,
+    maxOutputTokens: input.context.maxOutputTokens ?? Math.min(4096, Math.floor(L / 8)),
   };
   if (L < 8192)
     fault('/context/L', 'too_small', `The context of ${model} has ${L} tokens; at least 8192 are needed.`);

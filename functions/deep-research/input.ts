@@ -48,7 +48,8 @@ export const ContextSchema = z
     L: int(8192, 10_000_000).optional(),
     /** Default: three quarters of L. */
     Lmem: int(1024, 10_000_000).optional(),
-    maxOutputTokens: int(64, 1_000_000).default(4096),
+    /** Default: 4,096, or an eighth of a smaller L. */
+    maxOutputTokens: int(64, 1_000_000).optional(),
   })
   .refine(({ L, Lmem }) => L === undefined || Lmem === undefined || Lmem < L, {
     path: ['Lmem'],

@@ -20,7 +20,7 @@ const registry = parseRegistry({
     { name: 'builtin', provider: 'builtin' },
     model('large'),
     model('small', { contextTokens: 16_384 }),
-    model('tiny', { contextTokens: 4096 }),
+    model('tiny', { contextTokens: 4096, maxOutputTokens: 2048 }),
     model('tools', { features: { jsonSchema: true, tools: true, streaming: false } }),
   ],
 });
@@ -67,7 +67,11 @@ describe('the job input', () => {
       temperature: 1,
     });
     // A smaller model's context is the agent's.
-    expect((await resolve({}, 'small')).context).toMatchObject({ L: 16_384, Lmem: 12_288 });
+    expect((await resolve({}, 'small')).context).toMatchObject({
+      L: 16_384,
+      Lmem: 12_288,
+      maxOutputTokens: 2048,
+    });
     expect(await resolve({ judgeModel: 'large' })).toMatchObject({ selfGraded: true });
     const { asOf: _asOf, ...undated } = base;
     const input = ResearchInputSchema.parse(undated);

@@ -139,7 +139,9 @@ describe('the step without a model', () => {
     const full = stepInput({ question, memory: { entries, tokens: 20_000, limit: 24_576, locked: false } });
     const cleaning = readReply({ text: researchStep(full, seededRng(1)), finish: 'stop' }, TOOLS);
     expect(cleaning).toMatchObject({ kind: 'call', call: { name: 'clean_memory' } });
-    const note = String((cleaning as { call: { arguments: { content: string } } }).call.arguments.content);
+    const note = String(
+      (cleaning as unknown as { call: { arguments: { content: string } } }).call.arguments.content,
+    );
     expect(note).toContain('corpus://arn');
     expect(note).toContain('Population: 1,204');
     const memory = { note, entries: [], tokens: 100, limit: 24_576, locked: false };
