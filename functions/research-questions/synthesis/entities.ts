@@ -41,5 +41,7 @@ export function isSingleValued({ value, head }: Pick<Fact, 'value' | 'head'>): b
 /** Whether a value names something, rather than being a sentence, a mark or nothing. */
 export const isName = (text: string): boolean =>
   /^[\p{L}\p{N}"'~<>$€£+-]/u.test(text) &&
+  // Addresses, and references to what is not here.
+  !/[@[\]]/.test(text) &&
   !/[.!?]$/.test(text.split(/\s+/).length > 3 ? text : '') &&
   !/^(?:na|n\/a|none|no|yes|unknown|not available|nil|-+)$/i.test(text.trim());
