@@ -13,7 +13,7 @@ import type { LibraryTool } from '#shared/library/types.ts';
 import { readJson, readJsonl } from '#shared/storage/jsonl.ts';
 import type { HistoryEvent, Json } from '#shared/storage/ports.ts';
 import type { Job } from '#shared/task/jobs.ts';
-import { chatStub, type ChatCall, type ChatStub } from './chat-stub.ts';
+import { chatStub, type ChatAnswer, type ChatCall, type ChatStub } from './chat-stub.ts';
 import { importedPile } from './tool-pile.ts';
 
 /** tool-library on the whole embedded platform; where a model is asked, an OpenAI-compatible server answers. */
@@ -25,7 +25,7 @@ let platform: Platform;
 let stub: ChatStub;
 let dir: string;
 /** What the stub says; set by the test that asks it. */
-let reply: (call: ChatCall) => string = () => '{}';
+let reply: (call: ChatCall) => ChatAnswer = () => '{}';
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'agentmill-e2e-'));
@@ -48,6 +48,10 @@ beforeAll(async () => {
     JSON.stringify({ models: [{ name: 'builtin', provider: 'builtin' }, entry], routes: [] }),
   );
   platform = await openPlatform({ dataDir: join(dir, 'data'), env: { AGENTMILL_MODELS: models } });
+  await platform.runtime.artifacts.put(
+    'in/problems.jsonl',
+    await readFile('examples/tool-library/problems.jsonl'),
+  );
 }, LONG);
 
 afterAll(async () => {
@@ -86,10 +90,6 @@ async function historyOf(job: Job): Promise<HistoryEvent[]> {
 test(
   '[tool-library 8,20,25] the example problems become a lossless library; a rerun is byte-identical and asks no model',
   async () => {
-    await platform.runtime.artifacts.put(
-      'in/problems.jsonl',
-      await readFile('examples/tool-library/problems.jsonl'),
-    );
     const input = { source: 'in/problems.jsonl', libraryId: 'examples', limit: 30 };
     const first = await run(input);
     expect(first.status).toBe('SUCCEEDED');
@@ -226,6 +226,44 @@ test(
     expect(manifest.partial).toBe(true);
     expect(await resolveVersion(platform.runtime, 'examples')).toBe(before);
     expect(job.cost.microUsd).toBe(50 * calls);
+  },
+  LONG,
+);
+
+test(
+  '[tool-library 27] a storm of 429 loses no item, and no payload or history grows beyond its cap',
+  async () => {
+    let storm = 0;
+    const turnedAway = new Set<string>();
+    reply = ({ body }) => {
+      if (!turnedAway.has(body)) {
+        turnedAway.add(body);
+        storm++;
+        return { status: 429, headers: { 'retry-after': '0' } };
+      }
+      return JSON.stringify({ verdict: 'EFFECTIVE', improvements: [] });
+    };
+    const job = await run({
+      source: 'in/problems.jsonl',
+      libraryId: 'storm',
+      limit: 60,
+      review: 'execute',
+      models: { 'judge-tools': 'stub' },
+    });
+    expect(storm).toBe(60);
+    expect(job.status).toBe('SUCCEEDED');
+    expect(job.yields).toMatchObject({ problems: 60, admitted: 60, rejected: 0 });
+    const events = await historyOf(job);
+    expect(events.length).toBeLessThan(500);
+    for (const event of events) {
+      const details = Object.values(event).filter((value) => typeof value === 'object') as {
+        input?: string;
+        output?: string;
+      }[];
+      for (const { input, output } of details) {
+        expect(Math.max(input?.length ?? 0, output?.length ?? 0)).toBeLessThanOrEqual(32 * 1024);
+      }
+    }
   },
   LONG,
 );
