@@ -1,3 +1,4 @@
+import { PYTHON_EXTRAS } from '#shared/sandbox/extras.ts';
 import { ENCODER_EXTRAS } from '#shared/text/encoder.ts';
 import type { Bundle } from './bundling.ts';
 
@@ -12,7 +13,6 @@ export const services = {
   /** Generated Python (docs/sandbox.md). */
   sandbox: {
     entry: 'sandbox/run.ts',
-    packages: ['pyodide'],
-    modules: ['shared/sandbox/sandbox-child.ts'],
+    ...PYTHON_EXTRAS,
   },
 } satisfies Record<string, Bundle>;

@@ -1,4 +1,5 @@
 import { defineWorkflow, platform, type Capability, type TaskEntry } from '#shared/task/catalog.ts';
+import { PYTHON_EXTRAS } from '#shared/sandbox/extras.ts';
 import { ENCODER_EXTRAS } from '#shared/text/encoder.ts';
 import { ToolLibraryInputSchema } from './input.ts';
 
@@ -40,24 +41,27 @@ export default defineWorkflow({
     begin: platform.begin,
     validate: task('validate', 512, 120, { capabilities: [...data, 'libraries:read'] }),
     ingest: task('ingest', 1024, 840),
-    'create-plan': task('create-plan', 2048, 240),
-    'create-gate': task('create-gate', 2048, 540),
+    'create-plan': task('create-plan', 2048, 240, PYTHON_EXTRAS),
+    'create-gate': task('create-gate', 2048, 540, PYTHON_EXTRAS),
     'create-run': task('create-run', 1024, 840, { capabilities: sandboxed }),
     'create-apply': task('create-apply', 1024, 540, { capabilities: sandboxed }),
     'create-close': task('create-close', 1024, 240),
-    'collect-tools': task('collect-tools', 4096, 840, { capabilities: [...data, 'libraries:read'] }),
+    'collect-tools': task('collect-tools', 4096, 840, {
+      ...PYTHON_EXTRAS,
+      capabilities: [...data, 'libraries:read'],
+    }),
     stop: task('stop', 256, 30),
     'embed-tools': task('embed-tools', 3008, 840, ENCODER_EXTRAS),
     'plan-clusters': task('plan-clusters', 3008, 540, ENCODER_EXTRAS),
     'apply-clusters': task('apply-clusters', 3008, 540, ENCODER_EXTRAS),
     'balance-clusters': task('balance-clusters', 4096, 840),
-    'index-clusters': task('index-clusters', 1024, 240),
-    'refactor-plan': task('refactor-plan', 2048, 540),
-    'refactor-gate': task('refactor-gate', 2048, 540),
-    'refactor-run': task('refactor-run', 2048, 840, { capabilities: sandboxed }),
-    'refactor-apply': task('refactor-apply', 2048, 540, { capabilities: sandboxed }),
-    'refactor-close': task('refactor-close', 1024, 540),
-    assemble: task('assemble', 4096, 840),
+    'index-clusters': task('index-clusters', 1024, 240, PYTHON_EXTRAS),
+    'refactor-plan': task('refactor-plan', 2048, 540, PYTHON_EXTRAS),
+    'refactor-gate': task('refactor-gate', 2048, 540, PYTHON_EXTRAS),
+    'refactor-run': task('refactor-run', 2048, 840, { ...PYTHON_EXTRAS, capabilities: sandboxed }),
+    'refactor-apply': task('refactor-apply', 2048, 540, { ...PYTHON_EXTRAS, capabilities: sandboxed }),
+    'refactor-close': task('refactor-close', 1024, 540, PYTHON_EXTRAS),
+    assemble: task('assemble', 4096, 840, PYTHON_EXTRAS),
     verify: task('verify', 1024, 840, { capabilities: sandboxed }),
     report: task('report', 2048, 840),
     'build-index': task('build-index', 3008, 840, ENCODER_EXTRAS),
