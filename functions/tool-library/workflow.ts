@@ -84,6 +84,7 @@ export default defineWorkflow({
   stages: {
     CreateTools: 'problems',
     EmbedTools: 'tools',
+    Blueprint: 'tools',
   },
 });
 

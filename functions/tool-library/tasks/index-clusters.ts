@@ -11,5 +11,9 @@ export const handler = defineTask({
   name: 'tool-library/index-clusters',
   input: z.object(jobInput),
   output: z.object({ index: RefSchema, parts: count, clusters: count, tools: count }),
-  run: async (input, ctx) => indexClusters(ctx, await loadConfig(ctx.artifacts, input.config)),
+  async run(input, ctx) {
+    const indexed = await indexClusters(ctx, await loadConfig(ctx.artifacts, input.config));
+    await ctx.jobs.stage(input.jobId, 'Blueprint', indexed.tools);
+    return indexed;
+  },
 });
