@@ -208,9 +208,8 @@ describe('research by a model', () => {
   });
 
   it('[deep-research 23] a cancelled job ends within one step and asks nothing more', async () => {
-    let client!: Client;
     let jobId = '';
-    client = await start(
+    const client: Client = await start(
       async ({ step }) => {
         if (step === 3) await client({ method: 'POST', path: `/v1/research/${jobId}/cancel` });
         return toolCall('search_internet', { query: `river ${step}` });
@@ -229,9 +228,8 @@ describe('research by a model', () => {
   });
 
   it('[deep-research 22] a note of the API is in the next prompts, and its run is no sample', async () => {
-    let client!: Client;
     let jobId = '';
-    client = await start(async ({ step }) => {
+    const client: Client = await start(async ({ step }) => {
       if (step === 2) {
         const path = `/v1/research/${jobId}/notes`;
         expect((await client({ method: 'POST', path, body: { text: 'Only in Europe.' } })).status).toBe(202);

@@ -211,11 +211,10 @@ function answered(
   const sentence = bestSentence(goal.tokens.map(({ raw }) => raw).join(' ') || question, progress.pages);
   if (sentence) {
     const citations = [...hops, { url: sentence.page.url, quote: sentence.text }];
-    return answerText(
-      'No fact says it outright.',
-      partly(`${sentence.answer} (uncertain)`, input),
-      citations,
-    );
+    // A line that is a fact answers with its value.
+    const fact = sentence.page.facts.find(({ text }) => text.includes(sentence.text));
+    const answer = `${fact?.head ?? sentence.text} (uncertain)`;
+    return answerText('No fact says it outright.', partly(answer, input), citations);
   }
   const last = made.at(-1);
   const guess = last ? `${last.value} (uncertain)` : 'Not found in the corpus (uncertain)';

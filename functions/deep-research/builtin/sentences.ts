@@ -35,7 +35,7 @@ export function cosine(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, nu
 export function bestSentence(
   question: string,
   pages: readonly Page[],
-): { page: Page; text: string; answer: string } | undefined {
+): { page: Page; text: string } | undefined {
   const asked = counts(question);
   if (asked.size === 0) return undefined;
   let best: { page: Page; text: string; score: number } | undefined;
@@ -51,5 +51,5 @@ export function bestSentence(
       if (!best || score > best.score) best = { page, text, score };
     }
   }
-  return best && { page: best.page, text: best.text, answer: best.text };
+  return best && { page: best.page, text: best.text };
 }

@@ -345,6 +345,9 @@ async function commit(drive: Drive, draft: StepDraft): Promise<Outcome> {
   return event({ type: 'Started' });
 }
 
+/** A short answer without the mark of doubt that it ends with. */
+const bare = (text: string): string => text.replace(/\s*\((?:uncertain|partial)\)$/i, '').trim() || text;
+
 /** Writes an ending into the run: status, reason, the answer with its citations checked. */
 async function close({ world, run, agent, state }: Drive, ending: Ending): Promise<void> {
   run.status = ending.status;
@@ -354,7 +357,7 @@ async function close({ world, run, agent, state }: Drive, ending: Ending): Promi
   const { text, citations } = ending.answer;
   run.answer = {
     markdown: text,
-    ...(agent.question.kind === 'report' ? {} : { short: text }),
+    ...(agent.question.kind === 'report' ? {} : { short: bare(text) }),
     partial: ending.partial,
     citations: await world.cite(citations, state.pages),
   };
