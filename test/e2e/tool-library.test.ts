@@ -1,17 +1,20 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { closeAnalyser } from '#functions/tool-library/python/analyser.ts';
 import type { Reject } from '#functions/tool-library/records.ts';
 import { closeSandboxes } from '#functions/tool-library/sandbox.ts';
-import { openPlatform, type Platform } from '#local/platform.ts';
+import { catalog, openPlatform, type Platform } from '#local/platform.ts';
 import { resolveVersion } from '#shared/library/aliases.ts';
 import { loadLibrary } from '#shared/library/load.ts';
 import { readManifest } from '#shared/library/store.ts';
 import type { LibraryTool } from '#shared/library/types.ts';
 import { readJson, readJsonl } from '#shared/storage/jsonl.ts';
 import type { HistoryEvent, Json } from '#shared/storage/ports.ts';
+import { jobControl } from '#shared/task/job-control.ts';
+import { jobStore } from '#shared/task/job-store.ts';
 import type { Job } from '#shared/task/jobs.ts';
 import { chatStub, type ChatAnswer, type ChatCall, type ChatStub } from './chat-stub.ts';
 import { importedPile } from './tool-pile.ts';
@@ -25,7 +28,7 @@ let platform: Platform;
 let stub: ChatStub;
 let dir: string;
 /** What the stub says; set by the test that asks it. */
-let reply: (call: ChatCall) => ChatAnswer = () => '{}';
+let reply: (call: ChatCall) => ChatAnswer | Promise<ChatAnswer> = () => '{}';
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'agentmill-e2e-'));
@@ -264,6 +267,36 @@ test(
         expect(Math.max(input?.length ?? 0, output?.length ?? 0)).toBeLessThanOrEqual(32 * 1024);
       }
     }
+  },
+  LONG,
+);
+
+/** Asks the job that is running to stop. */
+async function cancelRunning(): Promise<void> {
+  const page = await jobStore(platform.runtime).list({ owner: 'local', status: 'RUNNING', limit: 1 });
+  await jobControl(platform.runtime, catalog).cancel(page.items[0]!.jobId);
+}
+
+test(
+  'a job that is cancelled in Aggregate keeps what it has as a partial version, and the alias stays',
+  async () => {
+    const before = await resolveVersion(platform.runtime, 'examples').catch(() => undefined);
+    let cancelling: Promise<unknown> | undefined;
+    reply = () => {
+      cancelling ??= cancelRunning();
+      return JSON.stringify({ module: '', functions: [], mapping: [] });
+    };
+    const job = await run({
+      source: 'in/problems.jsonl',
+      libraryId: 'examples',
+      limit: 12,
+      validation: 'execute',
+      models: { 'write-code': 'stub' },
+    });
+    expect(job.status).toBe('CANCELLED');
+    const { content } = await manifestOf(job);
+    expect(content).toMatchObject({ losslessness: { coverage: 1 }, published: { partial: true, tools: 12 } });
+    expect(await resolveVersion(platform.runtime, 'examples').catch(() => undefined)).toBe(before);
   },
   LONG,
 );
