@@ -282,8 +282,10 @@ test(
   async () => {
     const before = await resolveVersion(platform.runtime, 'examples').catch(() => undefined);
     let cancelling: Promise<unknown> | undefined;
-    reply = () => {
-      cancelling ??= cancelRunning();
+    reply = async () => {
+      await (cancelling ??= cancelRunning());
+      // Tasks look at the flag every five seconds.
+      await delay(5_500);
       return JSON.stringify({ module: '', functions: [], mapping: [] });
     };
     const job = await run({
