@@ -151,6 +151,13 @@ function statementsOf(capability: Capability, r: Resources): StatementSpec[] {
           resources: [r.machineArn(workflow)],
           conditions: { StringEquals: { 'states:StateMachineQualifier': 'live' } },
         },
+        {
+          sid: 'StartedJobs',
+          actions: ITEM_ACTIONS,
+          resources: [r.tableArn],
+          // Its record is written before it starts, its ledger read when it has ended.
+          conditions: leadingKeys(...['JOB', 'BUDGET', 'LEDGER'].map((kind) => `${kind}#${workflow}.*`))!,
+        },
       ];
     }
     case 'secrets':

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { corpusIdIn } from '#shared/research/corpus/url.ts';
 import { normaliseText } from '#shared/research/facts/normalise.ts';
+import { totalsOf } from '#shared/models/ledger.ts';
 import type { Question } from '#shared/research/types.ts';
 import { openPlatform, type Platform } from '#local/platform.ts';
 import { readJsonl, readText } from '#shared/storage/jsonl.ts';
@@ -30,6 +31,11 @@ const make = (input: object): Promise<Job> =>
   platform.run('research-questions', { corpus, ...input } as never);
 const output = (job: Job, name: string): Promise<string> =>
   readText(platform.runtime.artifacts, `jobs/${job.jobId}/output/${name}`);
+async function readAll(key: string): Promise<unknown[]> {
+  const rows: unknown[] = [];
+  for await (const { value } of readJsonl(platform.runtime.artifacts, key)) rows.push(value);
+  return rows;
+}
 async function questionsOf(job: Job): Promise<Question[]> {
   return (await output(job, 'questions.jsonl'))
     .split('\n')
@@ -109,6 +115,22 @@ describe('questions from a corpus', () => {
       expect(await output(second, name)).toBe(await output(first, name));
     }
   }, 120_000);
+
+  it('stays within one budget with the jobs that solve for it', async () => {
+    const calls = 100;
+    const job = await platform.run(
+      'research-questions',
+      { corpus, count: 8, hops: { min: 1, max: 2 }, solverRuns: 2, seed: 1 } as never,
+      { budget: { calls } },
+    );
+    const rows = await readAll(`jobs/${job.jobId}/rounds/0/solvers.jsonl`);
+    const solvers = rows.map((row) => (row as { jobId: string }).jobId);
+    const totals = await Promise.all([job.jobId, ...solvers].map((id) => totalsOf(platform.runtime, id)));
+    expect(solvers.length).toBeGreaterThan(0);
+    expect(totals[1]!.calls).toBeGreaterThan(0);
+    expect(totals.reduce((sum, one) => sum + one.calls, 0)).toBeLessThanOrEqual(calls);
+    expect(job.status).not.toBe('SUCCEEDED');
+  }, 60_000);
 
   it('keeps out what shares thirteen words with what is excluded', async () => {
     const before = await make({ count: 20, solverRuns: 0, hops: { min: 2, max: 2 } });

@@ -5,7 +5,8 @@ import { executionName } from '#shared/task/envelope.ts';
 import { defineTask } from '#shared/task/define-task.ts';
 import { isError } from '#shared/task/errors.ts';
 import { newJob } from '#shared/task/job-control.ts';
-import { jobStore } from '#shared/task/job-store.ts';
+import { lendBudget, settleLoan } from '#shared/models/budget/loan.ts';
+import { jobStore, type StoredJob } from '#shared/task/job-store.ts';
 import type { Json } from '#shared/storage/ports.ts';
 import { loadConfig } from '../config.ts';
 import { rowsOf } from '../io.ts';
@@ -42,6 +43,11 @@ export const handler = defineTask({
     const { artifacts, runtime } = ctx;
     const { input, model, corpus } = await loadConfig(artifacts, ref);
     const keys = keysOf(jobId);
+    const store = jobStore(runtime);
+    const solvers = await rowsOf<SolverRow>(artifacts, keys.solvers(round));
+    for (const solver of solvers) {
+      if (hasEnded(await store.get(solver.jobId))) await settleLoan(runtime, jobId, solver.jobId);
+    }
     // Questions that a solver has judged in an earlier round stand in that round's files.
     const drafts = (await validDrafts(artifacts, jobId, round)).slice(
       chunk * MOST_QUESTIONS,
@@ -51,17 +57,15 @@ export const handler = defineTask({
     if (drafts.length === 0) return nothing;
 
     const solverId = derivedJobId(SOLVER, 'solve', jobId, String(round), String(chunk), String(ctx.attempt));
-    const rows = (await rowsOf<SolverRow>(artifacts, keys.solvers(round))).filter(
-      (row) => row.chunk !== chunk,
-    );
+    const rows = solvers.filter((row) => row.chunk !== chunk);
     await writeJsonl(artifacts, keys.solvers(round), [...rows, { chunk, jobId: solverId }]);
     const questions = await writeJsonl(
       artifacts,
       keys.solve(round, chunk),
       drafts.map(({ question, answer }) => ({ text: question, kind: 'short', gold: answer })),
     );
-    const store = jobStore(runtime);
     const stored = await store.require(jobId);
+    const budget = await lendBudget(runtime, jobId, solverId);
     const { entityNoun, index, semanticWeight } = input.corpus;
     const solverInput: Json = {
       questions: { key: questions.key },
@@ -77,14 +81,13 @@ export const handler = defineTask({
       owner: stored.job.owner,
       input: solverInput,
       ...(stored.job.model === undefined ? {} : { model: stored.job.model }),
-      ...(stored.job.budget ? { budget: stored.job.budget } : {}),
+      ...(budget ? { budget } : {}),
     });
     await store.create(job).catch((error: unknown) => {
       if (!isError(error, 'Conflict')) throw error;
     });
     const known = await store.require(solverId);
-    if (known.job.status !== 'QUEUED' && known.job.status !== 'RUNNING')
-      return { ...nothing, chunk: chunk + 1, solve: true };
+    if (hasEnded(known)) return { ...nothing, chunk: chunk + 1, solve: true };
     return {
       solve: true,
       run: true,
@@ -94,3 +97,6 @@ export const handler = defineTask({
     };
   },
 });
+
+const hasEnded = (stored: StoredJob | undefined): boolean =>
+  stored !== undefined && stored.job.status !== 'QUEUED' && stored.job.status !== 'RUNNING';

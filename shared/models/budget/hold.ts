@@ -4,10 +4,7 @@ import { costOf } from '../ledger/cost.ts';
 import { priceAt } from '../registry.ts';
 import type { ModelEntry, Registry } from '../types.ts';
 import { amounts, budgetKey, budgetState, UNITS } from './item.ts';
-import { closeLease, holdLease } from './sweep.ts';
-
-/** Longer than any job lives: a standing hold ends by its call or by `dropHold`, not by time. */
-const HOLD_MS = 400 * 24 * 3_600_000;
+import { closeLease, FOREVER_MS, holdLease } from './sweep.ts';
 
 /**
  * Keeps a call's worst case of a job's budget for later, under an id: the call that names it (`InferContext.hold`) is
@@ -32,7 +29,7 @@ export async function standingHold(
       ? amounts(0, 0, 1)
       : amounts(costOf({ input, output }, priceAt(model, now)), input + output, 1);
   try {
-    await holdLease(runtime, jobId, { id, more, until: now + HOLD_MS, standing: true });
+    await holdLease(runtime, jobId, { id, more, until: now + FOREVER_MS, standing: true });
     return true;
   } catch (error) {
     if (isError(error, 'BudgetExhausted')) return false;

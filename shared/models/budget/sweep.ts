@@ -26,6 +26,9 @@ interface Source {
   clock: Clock;
 }
 
+/** Longer than any job lives: a standing hold ends by its call or when it is dropped, not by time. */
+export const FOREVER_MS = 400 * 24 * 3_600_000;
+
 /** Every row of a lease. */
 export async function rowsOfLease(records: Records, jobId: string, leaseId: string): Promise<LedgerRow[]> {
   return queryRows(records, ledgerPk(jobId, shardOf(leaseId)), `${leaseId}#`);
