@@ -29,7 +29,8 @@ async function rollouts(dir: string): Promise<Made> {
   try {
     const { artifacts } = platform.runtime;
     await artifacts.put('in/corpus.jsonl', await readFile(join(EXAMPLES, 'corpus.jsonl')));
-    const questions = (await readFile(join(EXAMPLES, 'questions.jsonl'), 'utf8')).split('\n').slice(0, 8);
+    // Of one hop and of two: a fork needs a run of four steps.
+    const questions = (await readFile(join(EXAMPLES, 'questions.jsonl'), 'utf8')).split('\n').slice(8, 16);
     await artifacts.put('in/questions.jsonl', questions.join('\n'));
     const job = await platform.run('deep-research', {
       questions: { key: 'in/questions.jsonl' },
