@@ -34,6 +34,7 @@ export async function runAll(
   const results = new Map<string, SandboxResult>();
   if (requests.length === 0) return results;
   const sandbox = await sandboxOf(runtime);
-  for await (const result of sandbox.runBatch(requests, { unitId, workers: 1, signal })) results.set(result.id, result);
+  for await (const result of sandbox.runBatch(requests, { unitId, workers: 1, signal }))
+    results.set(result.id, result);
   return results;
 }
