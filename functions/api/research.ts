@@ -1,7 +1,7 @@
 import { contentOf, modelOf, resolveConfig, runIdOf } from '#functions/deep-research/config.ts';
 import { ResearchInputSchema } from '#functions/deep-research/input.ts';
 import { noteSk, runPk } from '#functions/deep-research/keys.ts';
-import { isEnded } from '#functions/deep-research/records.ts';
+import { isEnded, NO_USAGE } from '#functions/deep-research/records.ts';
 import { eventId, parseEventId } from '#functions/deep-research/run/events.ts';
 import { loadEvents, loadHead, loadNotes, type Head } from '#functions/deep-research/run/store.ts';
 import { loadRegistry } from '#shared/models/registry.ts';
@@ -181,17 +181,6 @@ export const getResearch = route({
     const { job, runId, head } = await researchFor(request);
     const run = head?.run;
     const question = (job.input as { questions: { text: string }[] }).questions[0]!.text;
-    const none = {
-      steps: 0,
-      modelCalls: 0,
-      toolCalls: 0,
-      searches: 0,
-      promptTokens: 0,
-      outputTokens: 0,
-      ms: 0,
-      microUsd: 0,
-      malformed: 0,
-    };
     return {
       status: 200,
       body: {
@@ -203,7 +192,7 @@ export const getResearch = route({
         ...(run?.endReason === undefined ? {} : { endReason: run.endReason }),
         steered: run?.steered ?? false,
         ...(run?.answer === undefined ? {} : { answer: run.answer }),
-        usage: run?.usage ?? none,
+        usage: run?.usage ?? NO_USAGE,
         events: eventsPath(job.jobId),
       },
     };

@@ -1,4 +1,4 @@
-import { readJson, readJsonl } from '#shared/storage/jsonl.ts';
+import { readJsonl } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef, Artifacts } from '#shared/storage/ports.ts';
 import { isError } from '#shared/task/errors.ts';
 
@@ -13,16 +13,6 @@ export async function* rowsIfAny<T>(artifacts: Artifacts, key: string): AsyncGen
     yield* rows<T>(artifacts, key);
   } catch (error) {
     if (!isError(error, 'NotFound')) throw error;
-  }
-}
-
-/** A JSON object of ours, undefined where there is none. */
-export async function jsonIfAny<T>(artifacts: Artifacts, key: string): Promise<T | undefined> {
-  try {
-    return (await readJson(artifacts, key)) as T;
-  } catch (error) {
-    if (isError(error, 'NotFound')) return undefined;
-    throw error;
   }
 }
 

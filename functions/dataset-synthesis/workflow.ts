@@ -1,20 +1,9 @@
-import { defineWorkflow, platform, type Capability, type TaskEntry } from '#shared/task/catalog.ts';
+import { defineWorkflow, platform, tasksWith, type Capability } from '#shared/task/catalog.ts';
 import { SynthesisInputSchema } from './input.ts';
 
 const data: Capability[] = ['artifacts:read', 'artifacts:write', 'records'];
 
-const task = (
-  name: string,
-  memoryMb: number,
-  timeoutSeconds: number,
-  more: Partial<TaskEntry> = {},
-): TaskEntry => ({
-  entry: `tasks/${name}.ts`,
-  memoryMb,
-  timeoutSeconds,
-  capabilities: data,
-  ...more,
-});
+const task = tasksWith(data);
 
 export default defineWorkflow({
   name: 'dataset-synthesis',

@@ -65,6 +65,19 @@ export interface RunUsage {
   malformed: number;
 }
 
+/** Of a run that has not begun. */
+export const NO_USAGE: Readonly<RunUsage> = {
+  steps: 0,
+  modelCalls: 0,
+  toolCalls: 0,
+  searches: 0,
+  promptTokens: 0,
+  outputTokens: 0,
+  ms: 0,
+  microUsd: 0,
+  malformed: 0,
+};
+
 export interface Run {
   /** `r-` + h(cfg, questionId, g, parent). */
   runId: string;

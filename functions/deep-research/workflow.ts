@@ -1,9 +1,9 @@
 import {
   defineWorkflow,
   platform,
+  tasksWith,
   type BundleExtras,
   type Capability,
-  type TaskEntry,
 } from '#shared/task/catalog.ts';
 import { ENCODER_EXTRAS } from '#shared/text/encoder.ts';
 import { EXTRACTOR_EXTRAS } from '#shared/web/extractor.ts';
@@ -17,18 +17,7 @@ const EXTRAS: BundleExtras = {
   modules: [...ENCODER_EXTRAS.modules, ...EXTRACTOR_EXTRAS.modules],
 };
 
-const task = (
-  name: string,
-  memoryMb: number,
-  timeoutSeconds: number,
-  more: Partial<TaskEntry> = {},
-): TaskEntry => ({
-  entry: `tasks/${name}.ts`,
-  memoryMb,
-  timeoutSeconds,
-  capabilities: data,
-  ...more,
-});
+const task = tasksWith(data);
 
 export default defineWorkflow({
   name: 'deep-research',

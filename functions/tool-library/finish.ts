@@ -1,4 +1,4 @@
-import { writeJsonl } from '#shared/storage/jsonl.ts';
+import { jsonIfAny, writeJsonl } from '#shared/storage/jsonl.ts';
 import type { Json } from '#shared/storage/ports.ts';
 import type { TaskContext } from '#shared/task/context.ts';
 import { openEnvelope } from '#shared/task/envelope.ts';
@@ -8,7 +8,7 @@ import type { Problem } from '#shared/task/jobs.ts';
 import { problem } from '#shared/task/problems.ts';
 import type { CollectedSummary } from './collect/collect.ts';
 import type { ToolLibraryConfig } from './config.ts';
-import { jsonIfAny, rows } from './io.ts';
+import { rows } from './io.ts';
 import { keys } from './keys.ts';
 import { NOTE_CODES, type Reject } from './records.ts';
 import { stopOf } from './stop.ts';

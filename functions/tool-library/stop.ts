@@ -1,6 +1,5 @@
-import { writeJson } from '#shared/storage/jsonl.ts';
+import { jsonIfAny, writeJson } from '#shared/storage/jsonl.ts';
 import type { TaskContext } from '#shared/task/context.ts';
-import { jsonIfAny } from './io.ts';
 
 /**
  * Why a job ends early. A child execution cannot tell its parent but by failing, so it leaves a note, and the parent

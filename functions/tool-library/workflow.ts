@@ -1,4 +1,4 @@
-import { defineWorkflow, platform, type Capability, type TaskEntry } from '#shared/task/catalog.ts';
+import { defineWorkflow, platform, tasksWith, type Capability } from '#shared/task/catalog.ts';
 import { PYTHON_EXTRAS } from '#shared/sandbox/extras.ts';
 import { ENCODER_EXTRAS } from '#shared/text/encoder.ts';
 import { ToolLibraryInputSchema } from './input.ts';
@@ -7,18 +7,7 @@ const data: Capability[] = ['artifacts:read', 'artifacts:write', 'records'];
 
 const sandboxed: Capability[] = [...data, 'sandbox:invoke'];
 
-const task = (
-  name: string,
-  memoryMb: number,
-  timeoutSeconds: number,
-  more: Partial<TaskEntry> = {},
-): TaskEntry => ({
-  entry: `tasks/${name}.ts`,
-  memoryMb,
-  timeoutSeconds,
-  capabilities: data,
-  ...more,
-});
+const task = tasksWith(data);
 
 export default defineWorkflow({
   name: 'tool-library',

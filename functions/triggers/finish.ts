@@ -2,24 +2,17 @@ import { z } from 'zod';
 import { ArtifactRefSchema, readJson } from '#shared/storage/jsonl.ts';
 import type { Json } from '#shared/storage/ports.ts';
 import { defineTask } from '#shared/task/define-task.ts';
-import { finishJob, jobToFinish, outcomeOf, type EndStatus } from '#shared/task/finish.ts';
+import { END_FIELDS, finishJob, jobToFinish, outcomeOf, type EndStatus } from '#shared/task/finish.ts';
 
 /**
  * The platform's finish, for workflows whose end needs no work of their own. A machine calls it on its good path with
  * what it made, and from its catchers with the error it caught. Before `Begin` has named the job, the execution names it.
  */
 export const FinishInput = z.object({
-  jobId: z.string().optional(),
-  workflow: z.string().optional(),
-  /** `$states.context.Execution.Name`, and its input, where `Begin` failed before it could name the job. */
-  executionName: z.string().optional(),
-  event: z.json().optional(),
-  attempt: z.int().min(1).optional(),
+  ...END_FIELDS,
   status: z
     .enum(['SUCCEEDED', 'SUCCEEDED_WITH_ERRORS', 'BUDGET_EXHAUSTED', 'CANCELLED', 'FAILED'])
     .optional(),
-  /** `$states.errorOutput` of the catcher. */
-  error: z.object({ Error: z.string().optional(), Cause: z.string().optional() }).optional(),
   /** The manifest's content, or a reference to it. */
   content: z
     .union([z.strictObject({ ref: ArtifactRefSchema }), z.strictObject({ value: z.json() })])

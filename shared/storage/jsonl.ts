@@ -149,6 +149,16 @@ export async function readJson(
   return parse(text, `"${printable(key)}"`);
 }
 
+/** A JSON object of ours, undefined where there is none: what the platform wrote is trusted to have its type. */
+export async function jsonIfAny<T>(artifacts: Artifacts, key: string): Promise<T | undefined> {
+  try {
+    return (await readJson(artifacts, key)) as T;
+  } catch (error) {
+    if (isError(error, 'NotFound')) return undefined;
+    throw error;
+  }
+}
+
 function lineOf(value: unknown, row: number): string {
   const text = JSON.stringify(value) as string | undefined;
   if (text === undefined) throw invalidInput(`Row ${row} has no JSON form.`);

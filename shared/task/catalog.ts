@@ -86,6 +86,17 @@ export function defineWorkflow<Input>(entry: WorkflowEntry<Input>): WorkflowEntr
   return entry;
 }
 
+/** A maker of a workflow's own tasks, one a module below its `tasks/`, with the capabilities most of them share. */
+export const tasksWith =
+  (capabilities: Capability[]) =>
+  (name: string, memoryMb: number, timeoutSeconds: number, more: Partial<TaskEntry> = {}): TaskEntry => ({
+    entry: `tasks/${name}.ts`,
+    memoryMb,
+    timeoutSeconds,
+    capabilities,
+    ...more,
+  });
+
 /** The module of a task below functions/: platform tasks name theirs whole, a workflow's own are relative to its folder. */
 export const entryModule = (workflow: string, task: TaskEntry): string =>
   task.platform ? task.entry : `${workflow}/${task.entry}`;

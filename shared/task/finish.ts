@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { isoTime } from '#shared/determinism/clock.ts';
 import { reconcile, type JobTotals } from '#shared/models/ledger.ts';
 import { writeJson } from '#shared/storage/jsonl.ts';
@@ -41,6 +42,18 @@ export interface Finished {
 export const outputKey = (jobId: string, name: string): string => `jobs/${jobId}/output/${name}`;
 export const SUCCESS = '_SUCCESS';
 export const PARTIAL = '_PARTIAL';
+
+/** What every machine tells its finish task: the job and attempt, and what a catcher caught. */
+export const END_FIELDS = {
+  jobId: z.string().optional(),
+  workflow: z.string().optional(),
+  /** `$states.context.Execution.Name`, and its input, where `Begin` failed before it could name the job. */
+  executionName: z.string().optional(),
+  event: z.json().optional(),
+  attempt: z.int().min(1).optional(),
+  /** `$states.errorOutput` of the catcher. */
+  error: z.object({ Error: z.string().optional(), Cause: z.string().optional() }).optional(),
+};
 
 /**
  * The job a finish task is to end: the one it names, else the one of the execution, where `Begin` failed before it could

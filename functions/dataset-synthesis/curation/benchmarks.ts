@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { readJson, writeJson } from '#shared/storage/jsonl.ts';
+import { jsonIfAny, readJson, writeJson } from '#shared/storage/jsonl.ts';
 import type { Artifacts } from '#shared/storage/ports.ts';
 import { invalidInput, isError } from '#shared/task/errors.ts';
 import type { Runtime } from '#shared/task/runtime.ts';
 import { scanLines } from '#shared/text/lines.ts';
 import type { SynthesisConfig } from '../config.ts';
-import { jsonIfAny } from '../io.ts';
 import type { Keys } from '../keys.ts';
 import type { Benchmark } from '../records.ts';
 import { locate } from '../sources/locations.ts';

@@ -1,7 +1,7 @@
-import { writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
+import { jsonIfAny, writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef } from '#shared/storage/ports.ts';
 import { invalidInput } from '#shared/task/errors.ts';
-import { collect, jsonIfAny, mapOrdered, rows } from '../io.ts';
+import { collect, mapOrdered, rows } from '../io.ts';
 import type { QaRecord, Reject } from '../records.ts';
 import { rejectOf } from '../rejects.ts';
 import { whereIs } from '../stages/analyse.ts';

@@ -1,5 +1,5 @@
+import { jsonIfAny } from '#shared/storage/jsonl.ts';
 import type { CurationSummary } from '../curation/curate.ts';
-import { jsonIfAny } from '../io.ts';
 import type { Selection } from '../selection/select.ts';
 import type { Estimate } from '../selection/estimate.ts';
 import { noCounts, type StageCounts } from '../stages/outcome.ts';

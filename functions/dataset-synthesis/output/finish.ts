@@ -1,12 +1,12 @@
 import type { TaskContext } from '#shared/task/context.ts';
 import { finishJob, jobToFinish, outcomeOf, type EndStatus, type Finished } from '#shared/task/finish.ts';
-import { writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
+import { jsonIfAny, writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef, Json } from '#shared/storage/ports.ts';
 import type { Problem } from '#shared/task/jobs.ts';
 import { problem } from '#shared/task/problems.ts';
 import type { SynthesisConfig } from '../config.ts';
 import type { ExportPart } from '../curation/curate.ts';
-import { jsonIfAny, rowsIfAny } from '../io.ts';
+import { rowsIfAny } from '../io.ts';
 import { keysOf } from '../keys.ts';
 import { STAGES } from '../records.ts';
 import type { Shard } from '../selection/select.ts';

@@ -1,6 +1,6 @@
-import { writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
+import { jsonIfAny, writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef } from '#shared/storage/ports.ts';
-import { collect, jsonIfAny, mapOrdered, rows } from '../io.ts';
+import { collect, mapOrdered, rows } from '../io.ts';
 import { pad } from '../keys.ts';
 import type { Analysed, Reject } from '../records.ts';
 import { rejectOf } from '../rejects.ts';

@@ -1,10 +1,11 @@
 import { readTraces, type PartLine } from '#shared/models/batch/traces.ts';
 import type { InferResult } from '#shared/models/types.ts';
+import { jsonIfAny } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef } from '#shared/storage/ports.ts';
 import { defect } from '#shared/task/errors.ts';
 import type { TaskContext } from '#shared/task/context.ts';
 import type { SynthesisConfig } from '../config.ts';
-import { jsonIfAny, rows, rowsIfAny } from '../io.ts';
+import { rows, rowsIfAny } from '../io.ts';
 import type { Keys } from '../keys.ts';
 import type { Stage } from '../records.ts';
 import type { Shard } from '../selection/select.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Json } from '#shared/storage/ports.ts';
 import { defineTask } from '#shared/task/define-task.ts';
+import { END_FIELDS } from '#shared/task/finish.ts';
 import { finishSynthesis } from '../output/finish.ts';
 import { Fault, RefSchema } from './schemas.ts';
 
@@ -8,12 +9,7 @@ import { Fault, RefSchema } from './schemas.ts';
 export const handler = defineTask({
   name: 'dataset-synthesis/finish',
   input: z.object({
-    jobId: z.string().optional(),
-    workflow: z.string().optional(),
-    executionName: z.string().optional(),
-    event: z.json().optional(),
-    attempt: z.int().min(1).optional(),
-    error: z.object({ Error: z.string().optional(), Cause: z.string().optional() }).optional(),
+    ...END_FIELDS,
     fault: Fault,
   }),
   output: z.object({ jobId: z.string(), status: z.string(), manifest: RefSchema.optional() }),

@@ -1,8 +1,8 @@
+import { jsonIfAny } from '#shared/storage/jsonl.ts';
 import { z } from 'zod';
 import { defineTask } from '#shared/task/define-task.ts';
 import { loadConfig } from '../config.ts';
 import { loadBenchmarkIndex } from '../curation/benchmarks.ts';
-import { jsonIfAny } from '../io.ts';
 import { keysOf } from '../keys.ts';
 import { indexSegment, type SegmentDone } from '../sources/index-segment.ts';
 import { jobInput, SegmentItems } from './schemas.ts';

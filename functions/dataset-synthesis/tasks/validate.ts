@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import { loadRegistry } from '#shared/models/registry.ts';
-import { readJson, writeJson } from '#shared/storage/jsonl.ts';
+import { jsonIfAny, readJson, writeJson } from '#shared/storage/jsonl.ts';
 import { defineTask } from '#shared/task/define-task.ts';
 import { conflict, invalidInput } from '#shared/task/errors.ts';
 import { fieldProblems } from '#shared/task/fields.ts';
 import { batchSizes, type SynthesisConfig } from '../config.ts';
-import { jsonIfAny } from '../io.ts';
 import { keysOf } from '../keys.ts';
 import { SynthesisInputSchema } from '../records.ts';
 import { resolveConfig } from '../resolve.ts';

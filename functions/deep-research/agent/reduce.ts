@@ -1,5 +1,5 @@
 import { canonicalJson } from '#shared/determinism/hash.ts';
-import type { EndReason, ParseErrorCode, Resampled } from '../records.ts';
+import { NO_USAGE, type EndReason, type ParseErrorCode, type Resampled } from '../records.ts';
 import { capReached } from './caps.ts';
 import {
   clean,
@@ -49,17 +49,7 @@ export function initialState(
     memory: from.memory,
     notices: [],
     notes: [],
-    usage: {
-      steps: 0,
-      modelCalls: 0,
-      toolCalls: 0,
-      searches: 0,
-      promptTokens: 0,
-      outputTokens: 0,
-      ms: 0,
-      microUsd: 0,
-      malformed: 0,
-    },
+    usage: { ...NO_USAGE },
     streaks: { malformed: 0, duplicates: 0, rejectedCleanings: 0, refusedCalls: 0 },
     seen: from.seen,
     pages: from.pages,

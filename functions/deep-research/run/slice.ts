@@ -1,6 +1,6 @@
 import type { InferResult } from '#shared/models/types.ts';
 import type { Observation } from '#shared/research/types.ts';
-import { readJson, readJsonl, writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
+import { jsonIfAny, readJson, readJsonl, writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef } from '#shared/storage/ports.ts';
 import { isError } from '#shared/task/errors.ts';
 import { reduce } from '../agent/reduce.ts';
@@ -10,7 +10,7 @@ import { isEnded, type Run, type Step, type StoredObservation, type StoredReply 
 import { endedEvent, replyEvents, startedEvent, stepEvents, type RunEvent } from './events.ts';
 import { loadRun } from './load.ts';
 import { replyOf, stepRequest, tokensOf } from './request.ts';
-import { commitStep, jsonIfAny, loadHead, loadNotes, saveHead, tellEvents, type Head } from './store.ts';
+import { commitStep, loadHead, loadNotes, saveHead, tellEvents, type Head } from './store.ts';
 import { holdId, type World } from './world.ts';
 
 /** No step is started this long after the slice began. */

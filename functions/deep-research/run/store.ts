@@ -234,13 +234,3 @@ export async function loadTexts(
   ]);
   return { reply, ...(observation ? { observation } : {}) };
 }
-
-/** A JSON object of ours, undefined where there is none. */
-export async function jsonIfAny<T>(artifacts: Artifacts, key: string): Promise<T | undefined> {
-  try {
-    return (await readJson(artifacts, key)) as T;
-  } catch (error) {
-    if (isError(error, 'NotFound')) return undefined;
-    throw error;
-  }
-}

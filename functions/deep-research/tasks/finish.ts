@@ -1,28 +1,25 @@
 import { z } from 'zod';
-import { ArtifactRefSchema } from '#shared/storage/jsonl.ts';
+import { ArtifactRefSchema, jsonIfAny } from '#shared/storage/jsonl.ts';
 import type { Artifacts, Json } from '#shared/storage/ports.ts';
 import { defineTask } from '#shared/task/define-task.ts';
-import { finishJob, jobToFinish, outcomeOf, outputKey, type EndStatus } from '#shared/task/finish.ts';
+import {
+  END_FIELDS,
+  finishJob,
+  jobToFinish,
+  outcomeOf,
+  outputKey,
+  type EndStatus,
+} from '#shared/task/finish.ts';
 import { problem } from '#shared/task/problems.ts';
 import type { ResearchConfig } from '../config.ts';
 import { researchCard } from '../export/card.ts';
 import { countJob, type JobCounts } from '../export/counts.ts';
 import { keysOf } from '../keys.ts';
-import { jsonIfAny } from '../run/store.ts';
 
 /** `Finish`: ends a job, well or not: card, manifest, status, marker. */
 export const handler = defineTask({
   name: 'deep-research/finish',
-  input: z.object({
-    jobId: z.string().optional(),
-    /** What finds the job where `Begin` failed. */
-    workflow: z.string().optional(),
-    executionName: z.string().optional(),
-    event: z.json().optional(),
-    attempt: z.int().min(1).optional(),
-    /** What a catcher caught. */
-    error: z.object({ Error: z.string().optional(), Cause: z.string().optional() }).optional(),
-  }),
+  input: z.object(END_FIELDS),
   output: z.object({ jobId: z.string(), status: z.string(), manifest: ArtifactRefSchema.optional() }),
   async run(input, ctx) {
     const { artifacts, records } = ctx;

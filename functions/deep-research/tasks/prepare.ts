@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { loadRegistry } from '#shared/models/registry.ts';
-import { readJson, writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
+import { jsonIfAny, readJson, writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
 import type { Question } from '#shared/research/types.ts';
 import { isoTime } from '#shared/determinism/clock.ts';
 import { defineTask } from '#shared/task/define-task.ts';
@@ -18,8 +18,8 @@ import {
 import { MAX_RUNS, ResearchInputSchema } from '../input.ts';
 import { keysOf } from '../keys.ts';
 import { readQuestions, type QuestionReject } from '../questions/read.ts';
-import type { RolloutLine, Run } from '../records.ts';
-import { createRuns, jsonIfAny } from '../run/store.ts';
+import { NO_USAGE, type RolloutLine, type Run } from '../records.ts';
+import { createRuns } from '../run/store.ts';
 import { searchProvider } from '#shared/research/search/provider.ts';
 import { count, RefSchema } from './schemas.ts';
 
@@ -125,17 +125,7 @@ export function runOf(config: ResearchConfig, question: Question, g: number, par
     limits: config.input.limits,
     status: 'pending',
     steered: false,
-    usage: {
-      steps: 0,
-      modelCalls: 0,
-      toolCalls: 0,
-      searches: 0,
-      promptTokens: 0,
-      outputTokens: 0,
-      ms: 0,
-      microUsd: 0,
-      malformed: 0,
-    },
+    usage: { ...NO_USAGE },
     ...(parent ? { parent } : {}),
   };
 }

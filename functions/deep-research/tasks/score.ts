@@ -1,10 +1,9 @@
 import { z } from 'zod';
 import type { InferRequest, InferResult } from '#shared/models/types.ts';
-import { readJsonl, writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
+import { jsonIfAny, readJsonl, writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
 import { defineTask } from '#shared/task/define-task.ts';
 import { loadConfig } from '../config.ts';
 import { keysOf } from '../keys.ts';
-import { jsonIfAny } from '../run/store.ts';
 import { judgedRuns } from '../scoring/judged.ts';
 import { firstRound, newWork, rankRound, rewardsOf, secondRound, type ScoreWork } from '../scoring/score.ts';
 import { count, jobInput, RefSchema } from './schemas.ts';

@@ -1,9 +1,8 @@
 import { z } from 'zod';
-import { ArtifactRefSchema, readJson } from '#shared/storage/jsonl.ts';
+import { ArtifactRefSchema, jsonIfAny } from '#shared/storage/jsonl.ts';
 import type { Json } from '#shared/storage/ports.ts';
 import { defineTask } from '#shared/task/define-task.ts';
-import { isError } from '#shared/task/errors.ts';
-import { finishJob, jobToFinish, outcomeOf, type EndStatus } from '#shared/task/finish.ts';
+import { END_FIELDS, finishJob, jobToFinish, outcomeOf, type EndStatus } from '#shared/task/finish.ts';
 import { problem } from '#shared/task/problems.ts';
 import { card, type QuestionCounts } from '../card.ts';
 import type { QuestionsConfig } from '../config.ts';
@@ -13,14 +12,7 @@ import { stoppedBy } from '../synthesis/rounds.ts';
 /** `Finish`: ends a job, well or not: card, manifest, status, marker. */
 export const handler = defineTask({
   name: 'research-questions/finish',
-  input: z.object({
-    jobId: z.string().optional(),
-    workflow: z.string().optional(),
-    executionName: z.string().optional(),
-    event: z.json().optional(),
-    attempt: z.int().min(1).optional(),
-    error: z.object({ Error: z.string().optional(), Cause: z.string().optional() }).optional(),
-  }),
+  input: z.object(END_FIELDS),
   output: z.object({ jobId: z.string(), status: z.string(), manifest: ArtifactRefSchema.optional() }),
   async run(input, ctx) {
     const { artifacts } = ctx;
@@ -28,16 +20,8 @@ export const handler = defineTask({
     const keys = keysOf(jobId);
     const caught = input.error ? outcomeOf(input.error) : undefined;
     const attempt = input.attempt === undefined ? {} : { attempt: input.attempt };
-    const ifAny = async <T>(key: string): Promise<T | undefined> => {
-      try {
-        return (await readJson(artifacts, key)) as T;
-      } catch (error) {
-        if (isError(error, 'NotFound')) return undefined;
-        throw error;
-      }
-    };
-    const config = await ifAny<QuestionsConfig>(keys.config);
-    const counts = await ifAny<QuestionCounts>(keys.counts);
+    const config = await jsonIfAny<QuestionsConfig>(artifacts, keys.config);
+    const counts = await jsonIfAny<QuestionCounts>(artifacts, keys.counts);
     if (!config || !counts) {
       const error = caught?.error ? { error: caught.error } : {};
       return finishJob(ctx, {
@@ -53,7 +37,7 @@ export const handler = defineTask({
       contentType: 'text/markdown; charset=utf-8',
     });
     const stopped = await stoppedBy(artifacts, jobId, config.input.hops.max);
-    const errors = await Promise.all(stopped.map((key) => ifAny<{ error: string }>(key)));
+    const errors = await Promise.all(stopped.map((key) => jsonIfAny<{ error: string }>(artifacts, key)));
     const ended =
       caught ??
       (await endOf(

@@ -1,10 +1,9 @@
 import type { Evidence } from '#shared/library/types.ts';
-import { writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
+import { jsonIfAny, writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
 import { sourceHashOf } from '../blueprint/close.ts';
 import type { PartScope, PartSources } from '../blueprint/parts.ts';
 import { isBad } from '../builtin/refactoring.ts';
 import { evidenceOf } from '../create/evidence.ts';
-import { jsonIfAny } from '../io.ts';
 import { keys, partName } from '../keys.ts';
 import type { Reject, Sib } from '../records.ts';
 import type { GatedCall, GatedFunction, Kept, RoundReport, SibState } from './state.ts';

@@ -1,9 +1,9 @@
-import { writeJson } from '#shared/storage/jsonl.ts';
+import { jsonIfAny, writeJson } from '#shared/storage/jsonl.ts';
 import type { TaskContext } from '#shared/task/context.ts';
 import { defect } from '#shared/task/errors.ts';
 import type { CollectedSummary } from '../collect/collect.ts';
 import type { ToolLibraryConfig } from '../config.ts';
-import { countJsonl, jsonIfAny } from '../io.ts';
+import { countJsonl } from '../io.ts';
 import { keys } from '../keys.ts';
 import { stopOf } from '../stop.ts';
 import { summaryKey, type AssemblySummary } from './assemble.ts';

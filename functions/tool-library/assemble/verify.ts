@@ -1,10 +1,10 @@
 import type { Case, LibraryTool, Mapping, ToolModule } from '#shared/library/types.ts';
 import type { SandboxRequest, SandboxResult } from '#shared/sandbox/types.ts';
-import { writeJson } from '#shared/storage/jsonl.ts';
+import { jsonIfAny, writeJson } from '#shared/storage/jsonl.ts';
 import type { TaskContext } from '#shared/task/context.ts';
 import { passes, resultText } from '../cases.ts';
 import { sandboxLimits, type ToolLibraryConfig } from '../config.ts';
-import { jsonIfAny, rows, rowsIfAny } from '../io.ts';
+import { rows, rowsIfAny } from '../io.ts';
 import { keys, partName } from '../keys.ts';
 import { runAll } from '../sandbox.ts';
 

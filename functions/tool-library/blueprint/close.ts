@@ -1,7 +1,6 @@
 import { hashOf } from '#shared/determinism/hash.ts';
-import { writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
+import { jsonIfAny, writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
 import type { Json } from '#shared/storage/ports.ts';
-import { jsonIfAny } from '../io.ts';
 import { keys, partName } from '../keys.ts';
 import type { Reject, Sib } from '../records.ts';
 import { partPrefix, type PartScope, type PartSources } from './parts.ts';

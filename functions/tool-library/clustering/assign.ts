@@ -1,6 +1,5 @@
-import { writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
+import { jsonIfAny, writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
 import { toolsAt } from '../indices.ts';
-import { jsonIfAny } from '../io.ts';
 import { keys, partName } from '../keys.ts';
 import type { Reject } from '../records.ts';
 import {

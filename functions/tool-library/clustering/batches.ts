@@ -1,5 +1,5 @@
-import { writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
-import { allRows, jsonIfAny } from '../io.ts';
+import { jsonIfAny, writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
+import { allRows } from '../io.ts';
 import { keys, partName } from '../keys.ts';
 import { cardParts, readCards, readMatrix, readVectors, writeMatrix, type ToolCard } from './cards.ts';
 import { partitionTools } from './partition.ts';

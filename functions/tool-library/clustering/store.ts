@@ -1,6 +1,6 @@
 import { requestFor, type Role } from '#shared/models/role.ts';
 import type { InferRequest, InferResult } from '#shared/models/types.ts';
-import { writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
+import { jsonIfAny, writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef } from '#shared/storage/ports.ts';
 import type { TaskContext } from '#shared/task/context.ts';
 import { defect, isError } from '#shared/task/errors.ts';
@@ -8,7 +8,7 @@ import { sentenceEncoder } from '#shared/text/encoder.ts';
 import { centroid } from '#shared/text/vectors.ts';
 import type { ToolLibraryConfig } from '../config.ts';
 import type { RoleKey } from '../input.ts';
-import { allRows, jsonIfAny } from '../io.ts';
+import { allRows } from '../io.ts';
 import { keys, partName } from '../keys.ts';
 import type { ClusterNode } from '../records.ts';
 import { readMatrix, writeMatrix } from './cards.ts';

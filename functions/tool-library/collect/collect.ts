@@ -1,11 +1,11 @@
 import type { Case, Evidence, Tool } from '#shared/library/types.ts';
-import { writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
+import { jsonIfAny, writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
 import type { TaskContext } from '#shared/task/context.ts';
 import { writeCards } from '../clustering/cards.ts';
 import type { ToolLibraryConfig } from '../config.ts';
 import { shardDoneKey, type ShardDone } from '../create/store.ts';
 import type { ShardPointer } from '../ingest/ingest.ts';
-import { jsonIfAny, rowsIfAny } from '../io.ts';
+import { rowsIfAny } from '../io.ts';
 import { keys } from '../keys.ts';
 import { baseTools } from './base.ts';
 import { renameClashes, type Collected } from './rename.ts';

@@ -1,9 +1,9 @@
 import type { InferRequest, InferResult } from '#shared/models/types.ts';
-import { writeJsonl } from '#shared/storage/jsonl.ts';
+import { jsonIfAny, writeJsonl } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef } from '#shared/storage/ports.ts';
 import type { TaskContext } from '#shared/task/context.ts';
 import { sandboxLimits, type ToolLibraryConfig } from '../config.ts';
-import { allRows, jsonIfAny } from '../io.ts';
+import { allRows } from '../io.ts';
 import { keys } from '../keys.ts';
 import { planRequests, repliesTo, resultsAt, type LockstepScope, type Planned } from '../lockstep.ts';
 import { runAll } from '../sandbox.ts';

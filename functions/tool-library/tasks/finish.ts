@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Json } from '#shared/storage/ports.ts';
 import { defineTask } from '#shared/task/define-task.ts';
+import { END_FIELDS } from '#shared/task/finish.ts';
 import { finishLibrary } from '../finish.ts';
 import { RefSchema } from './create-schemas.ts';
 
@@ -8,12 +9,7 @@ import { RefSchema } from './create-schemas.ts';
 export const handler = defineTask({
   name: 'tool-library/finish',
   input: z.object({
-    jobId: z.string().optional(),
-    workflow: z.string().optional(),
-    executionName: z.string().optional(),
-    event: z.json().optional(),
-    attempt: z.int().min(1).optional(),
-    error: z.object({ Error: z.string().optional(), Cause: z.string().optional() }).optional(),
+    ...END_FIELDS,
     /** What was published, where something was. */
     published: z.json().optional(),
   }),

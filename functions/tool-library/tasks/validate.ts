@@ -1,13 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { loadRegistry } from '#shared/models/registry.ts';
-import { readJson, writeJson } from '#shared/storage/jsonl.ts';
+import { jsonIfAny, readJson, writeJson } from '#shared/storage/jsonl.ts';
 import { defineTask } from '#shared/task/define-task.ts';
 import { conflict, invalidInput } from '#shared/task/errors.ts';
 import { fieldProblems } from '#shared/task/fields.ts';
 import type { ToolLibraryConfig } from '../config.ts';
 import { ToolLibraryInputSchema } from '../input.ts';
-import { jsonIfAny } from '../io.ts';
 import { keys } from '../keys.ts';
 import { resolveConfig } from '../resolve.ts';
 import { RefSchema } from './create-schemas.ts';

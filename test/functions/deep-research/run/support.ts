@@ -3,7 +3,7 @@ import { driveSlice, type SliceResult } from '#functions/deep-research/run/slice
 import type { ToolBox, World } from '#functions/deep-research/run/world.ts';
 import { groupIdOf, resolveConfig, runIdOf, type ResearchConfig } from '#functions/deep-research/config.ts';
 import { ResearchInputSchema } from '#functions/deep-research/input.ts';
-import type { Call, Run } from '#functions/deep-research/records.ts';
+import { NO_USAGE, type Call, type Run } from '#functions/deep-research/records.ts';
 import { parseRegistry } from '#shared/models/registry.ts';
 import type { InferRequest, InferResult } from '#shared/models/types.ts';
 import type { Question } from '#shared/research/types.ts';
@@ -148,17 +148,7 @@ export function newRun(config: ResearchConfig, g = 0, parent?: Run['parent']): R
     limits: config.input.limits,
     status: 'pending',
     steered: false,
-    usage: {
-      steps: 0,
-      modelCalls: 0,
-      toolCalls: 0,
-      searches: 0,
-      promptTokens: 0,
-      outputTokens: 0,
-      ms: 0,
-      microUsd: 0,
-      malformed: 0,
-    },
+    usage: { ...NO_USAGE },
     ...(parent ? { parent } : {}),
   };
 }
