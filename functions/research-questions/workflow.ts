@@ -5,6 +5,8 @@ import { QuestionsInputSchema } from './input.ts';
 const data: Capability[] = ['artifacts:read', 'artifacts:write', 'records'];
 
 const task = tasksWith(data);
+/** Of tasks that build or read the index of a corpus. */
+const research: Capability[] = [...data, 'research'];
 
 export default defineWorkflow({
   name: 'research-questions',
@@ -35,17 +37,18 @@ export default defineWorkflow({
     begin: platform.begin,
     prepare: task('prepare', 1024, 840),
     'index-corpus': task('index-corpus', 3008, 840, {
+      capabilities: research,
       packages: [...ENCODER_EXTRAS.packages],
       modules: [...ENCODER_EXTRAS.modules],
       ephemeralMb: 4096,
     }),
-    'plan-round': task('plan-round', 3008, 840, { ephemeralMb: 4096 }),
-    shard: task('shard', 3008, 840, { ephemeralMb: 4096 }),
+    'plan-round': task('plan-round', 3008, 840, { capabilities: research, ephemeralMb: 4096 }),
+    shard: task('shard', 3008, 840, { capabilities: research, ephemeralMb: 4096 }),
     'plan-solve': task('plan-solve', 1024, 240, {
       capabilities: [...data, 'workflows:start:deep-research'],
     }),
     harden: task('harden', 2048, 840),
-    rubric: task('rubric', 3008, 840, { ephemeralMb: 4096 }),
+    rubric: task('rubric', 3008, 840, { capabilities: research, ephemeralMb: 4096 }),
     export: task('export', 3008, 840),
     finish: task('finish', 512, 240),
     infer: platform.infer(['models:default']),

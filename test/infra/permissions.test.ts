@@ -9,6 +9,8 @@ import { readOverlays } from '#shared/models/registry/overlay.ts';
 import { INDEXES } from '#shared/storage/aws/record-expressions.ts';
 import { queueVariable } from '#shared/storage/aws/runtime.ts';
 import type { RecordQuery, Records } from '#shared/storage/ports.ts';
+import deepResearch from '#functions/deep-research/workflow.ts';
+import researchQuestions from '#functions/research-questions/workflow.ts';
 import { platform } from '#shared/task/catalog.ts';
 import { corpusKeys } from '#shared/research/corpus/settings.ts';
 import { toolCallPk } from '#shared/research/cache/tool-cache.ts';
@@ -164,7 +166,21 @@ describe('permissions follow the keys that the code uses', () => {
   });
 }, 120_000);
 
+const READS_INDEX: Record<string, string[]> = {
+  'deep-research': ['index-corpus', 'slice'],
+  'research-questions': ['index-corpus', 'plan-round', 'shard', 'rubric'],
+};
+
 describe('research', () => {
+  test('belongs to every task that builds or reads the index of a corpus', () => {
+    const lacking = [deepResearch, researchQuestions].flatMap(({ name, tasks }) =>
+      Object.entries(tasks).flatMap(([key, { capabilities }]) =>
+        READS_INDEX[name]!.includes(key) && !capabilities.includes('research') ? [`${name}/${key}`] : [],
+      ),
+    );
+    expect(lacking).toEqual([]);
+  });
+
   const research = capabilityStatements(['research', 'secrets:search'], own);
   const keys = corpusKeys('c-0123456789abcdef');
   const at = (key: string): string => `${BUCKET}/${key}`;
