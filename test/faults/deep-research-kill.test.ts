@@ -115,7 +115,7 @@ describe('a research run whose process is killed', () => {
 
     const moments: Moments = {
       rng: seededRng('deep-research-kill', 1),
-      within: (2 * quiet.worked) / (KILLS + 1),
+      within: (2 * quiet.statements) / (KILLS + 1),
     };
     let kills = 0;
     for (let round = 0; kills < KILLS; round++) {

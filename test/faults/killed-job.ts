@@ -1,14 +1,17 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { readOwner } from '#local/platform.ts';
+import { systemClock } from '#shared/determinism/clock.ts';
+import { randomIds } from '#shared/determinism/ids.ts';
 import type { Rng } from '#shared/determinism/rng.ts';
 import { ledgerRows } from '#shared/models/ledger.ts';
 import type { LedgerRow } from '#shared/models/types.ts';
 import { openEmbedded } from '#shared/storage/embedded/index.ts';
+import { jobStore } from '#shared/task/job-store.ts';
+import { isTerminal, type Job, type JobStatus } from '#shared/task/jobs.ts';
 
 /** Jobs run by the real command in processes that are killed. */
 
@@ -21,25 +24,35 @@ export interface Life {
   notes: string;
   /** What it printed to stdout. */
   out: string;
-  /** Milliseconds from when it owned its data directory to its end. */
-  worked: number;
+  /** How many SQLite statements it ran; 0 where it was killed. */
+  statements: number;
 }
 
-/**
- * Runs the real command in a process of its own, and kills it `after` ms from when it owns its data directory: before
- * that it only loads its code.
- */
-export async function life(
-  dataDir: string,
-  args: string[],
-  { after, env }: { after?: number | undefined; env?: Record<string, string> | undefined } = {},
-): Promise<Life> {
+export interface LifeOptions {
+  /** It is killed at this SQLite statement, or a moment later. */
+  dieAt?: { statement: number; afterMs?: number } | undefined;
+  env?: Record<string, string> | undefined;
+}
+
+/** Runs the real command in a process of its own, which is killed (SIGKILL) at the moment it is told. */
+export async function life(dataDir: string, args: string[], { dieAt, env }: LifeOptions = {}): Promise<Life> {
+  const scratch = mkdtempSync(join(tmpdir(), 'agentmill-life-'));
+  const countFile = join(scratch, 'statements');
   const child = spawn(
     process.execPath,
-    [join(ROOT, 'cli/main.ts'), ...args, '--data-dir', dataDir, '--json'],
+    [
+      ...['--import', join(import.meta.dirname, 'die-at-statement.ts')],
+      ...[join(ROOT, 'cli/main.ts'), ...args, '--data-dir', dataDir, '--json'],
+    ],
     {
       cwd: ROOT,
-      env: { ...process.env, ...env },
+      env: {
+        ...process.env,
+        ...env,
+        STATEMENTS_FILE: countFile,
+        ...(dieAt && { DIE_AT_STATEMENT: String(dieAt.statement) }),
+        ...(dieAt?.afterMs !== undefined && { DIE_AFTER_MS: String(dieAt.afterMs) }),
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   );
@@ -47,21 +60,10 @@ export async function life(
   let out = '';
   child.stderr.on('data', (chunk: Buffer) => (notes += chunk.toString()));
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
-  let over = false;
-  const ended = new Promise<number | null>((resolve) => {
-    child.once('close', (code) => {
-      over = true;
-      resolve(code);
-    });
-  });
-  while (!over && readOwner(dataDir)?.pid !== child.pid) await delay(5);
-  const began = performance.now();
-  if (after !== undefined) {
-    await Promise.race([delay(after), ended]);
-    if (!over) child.kill('SIGKILL');
-  }
-  const code = await ended;
-  return { code, notes, out, worked: performance.now() - began };
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  const statements = existsSync(countFile) ? Number(readFileSync(countFile, 'utf8')) : 0;
+  rmSync(scratch, { recursive: true });
+  return { code, notes, out, statements };
 }
 
 /** Every ledger row of a job, read once nobody works on it. */
@@ -98,10 +100,16 @@ export function dataOf(dataDir: string, jobId: string): Record<string, string> {
 
 export const jobIdIn = (notes: string): string | undefined => /Job (\S+) \(embedded\)/.exec(notes)?.[1];
 
-/** Moments to be killed at: drawn up to `within` ms, which narrows where jobs end before them. */
+/** Moments to be killed at: drawn from the first `within` statements, which narrows where jobs end before them. */
 export interface Moments {
   rng: Rng;
   within: number;
+}
+
+/** A moment at random: at a statement, or up to 5 ms after it, when calls and files are on their way. */
+function momentOf({ rng, within }: Moments): NonNullable<LifeOptions['dieAt']> {
+  const statement = rng.below(Math.max(1, Math.round(within)));
+  return rng.next() < 0.5 ? { statement } : { statement, afterMs: rng.below(6) };
 }
 
 /**
@@ -112,20 +120,34 @@ export async function killedJob(
   dataDir: string,
   run: string[],
   options: { kills: number; moments: Moments; env?: Record<string, string> },
-): Promise<{ jobId: string; summary: unknown; kills: number }> {
+): Promise<{ jobId: string; status: string; kills: number }> {
   const { moments, env } = options;
   let jobId: string | undefined;
   for (let kills = 0; ;) {
-    const after = kills < options.kills ? moments.rng.next() * moments.within : undefined;
-    const last = await life(dataDir, jobId ? ['resume', jobId] : run, { after, env });
+    const dieAt = kills < options.kills ? momentOf(moments) : undefined;
+    const last = await life(dataDir, jobId ? ['resume', jobId] : run, { dieAt, env });
     // Killed before there was a job: the next process starts it.
     jobId ??= jobIdIn(last.notes) ?? knownJob(dataDir);
-    if (last.code === null) kills++;
-    else {
+    if (last.code === null) {
+      kills++;
+      // Killed after its job ended and before it could say so: nothing is left to resume.
+      const status = jobId && (await statusOf(dataDir, jobId));
+      if (jobId && status && isTerminal(status)) return { jobId, status, kills };
+    } else {
       expect(last.code, last.notes).toBe(0);
-      if (after !== undefined) moments.within *= 0.7;
-      return { jobId: jobId!, summary: JSON.parse(last.out), kills };
+      if (dieAt) moments.within *= 0.7;
+      return { jobId: jobId!, status: (JSON.parse(last.out) as Job).status, kills };
     }
+  }
+}
+
+async function statusOf(dataDir: string, jobId: string): Promise<JobStatus | undefined> {
+  const embedded = openEmbedded({ dataDir });
+  try {
+    const { records } = embedded;
+    return (await jobStore({ records, clock: systemClock, ids: randomIds }).get(jobId))?.job.status;
+  } finally {
+    await embedded.close();
   }
 }
 
