@@ -28,7 +28,7 @@ export const Context = z.strictObject({
   corsOrigins: z.array(z.url()).default([]),
   /** Owners (hashes, as jobs show them) who see everybody's jobs. */
   admins: z.array(z.string()).default([]),
-  /** ARN of a customer key for bucket, table and queues; else the services' own keys. */
+  /** ARN of a customer key for bucket and table; else the services' own keys. Queues have SQS's own key. */
   kms: z.string().startsWith('arn:').optional(),
   /** Where functions that call private model servers run. Ids are given, never looked up. */
   vpc: Vpc.optional(),
@@ -73,13 +73,28 @@ export const Context = z.strictObject({
 
 export type Context = z.infer<typeof Context>;
 
-/** Reads the context. @throws Error that names every field at fault. */
+/**
+ * Reads the context: an object of cdk.json, or the text that `-c agentmill='{…}'` gives.
+ * @throws Error that names every field at fault.
+ */
 export function readContext(value: unknown): Context {
-  const parsed = Context.safeParse(value ?? {});
+  const parsed = Context.safeParse(typeof value === 'string' ? fromCommandLine(value) : (value ?? {}));
   if (parsed.success) return parsed.data;
   throw new Error(
     `The context "agentmill" is not usable:\n${parsed.error.issues
       .map((issue) => `  ${issue.path.join('.') || '(context)'}: ${issue.message}`)
       .join('\n')}`,
   );
+}
+
+/** The CDK command hands on what stands behind `-c name=` as text, whatever it is. */
+function fromCommandLine(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(
+      `The context "agentmill" is no JSON (${(error as Error).message}): give it as -c agentmill='{"stage":"prod"}'.`,
+      { cause: error },
+    );
+  }
 }
