@@ -49,23 +49,20 @@ async function resultOf({ code, stdout, stderr }: Ran) {
   };
 }
 
-/** Starts a job and lets the model answer a few of its calls. */
+/** Starts a job and lets the model answer some of its calls: it then waits for more until `pause` is released. */
 async function begin(dataDir: string, answers: number) {
-  desk.latencyMs = 150;
   const from = desk.stub.answered.length;
-  const reached = desk.answered(answers);
+  const pause = desk.pauseAfter(answers);
   const command = desk.agentmill(dataDir, RUN);
-  // Only until the job is stopped is the model slow.
-  void command.done.then(() => (desk.latencyMs = 0));
   const [jobId] = await command.printed(/dataset-synthesis\.[a-z0-9]{20,}/);
   await Promise.race([
-    reached,
+    pause.reached,
     command.done.then(({ stderr }) => {
       throw new Error(`The job ended too early:\n${stderr}`);
     }),
   ]);
   const answered = (): string[] => desk.stub.answered.slice(from).map(({ body }) => body);
-  return { jobId: jobId!, command, answered };
+  return { jobId: jobId!, command, pause, answered };
 }
 
 test('the uninterrupted run is whole', () => {
@@ -78,12 +75,16 @@ test(
   '[infra-api-cli 28] Ctrl-C, then resume: byte-identical output, nothing paid twice',
   PATIENCE,
   async () => {
-    const { jobId, command, answered } = await begin('once', 7);
+    const { jobId, command, pause, answered } = await begin('once', 7);
     command.kill('SIGINT');
+    await command.printed(/Stopping/);
+    // What is under way is answered; the rest would take far longer than it takes to stop.
+    pause.release(1_000);
     const stopped = await command.done;
     expect(stopped).toMatchObject({ code: 130, stdout: '' });
     expect(stopped.stderr).toContain(`agentmill resume ${jobId}`);
     expect(answered().length).toBeLessThan(CALLS);
+    pause.release();
 
     expect(await resultOf(await desk.run('once', ['resume', jobId, '--json']))).toEqual(whole);
     expect(answered()).toHaveLength(CALLS);
@@ -95,13 +96,14 @@ test(
   '[infra-api-cli 28] a second Ctrl-C exits at once; the job still resumes to the same bytes',
   PATIENCE,
   async () => {
-    const { jobId, command, answered } = await begin('twice', 19);
+    const { jobId, command, pause, answered } = await begin('twice', 19);
     command.kill('SIGINT');
     await command.printed(/Stopping/);
     command.kill('SIGINT');
     expect((await command.done).code).toBe(130);
+    pause.release();
 
-    const resumed = await resultOf(await desk.run('twice', ['resume', jobId, '--json']));
+    const resumed = await resultOf(await desk.call('twice', ['resume', jobId, '--json']));
     expect({ ...resumed, cost: undefined }).toEqual({ ...whole, cost: undefined });
     expect(new Set(answered()).size).toBe(CALLS);
     // Only calls whose answers were under way can have been lost.
@@ -110,13 +112,14 @@ test(
 );
 
 test('a job whose command was killed shows as running and goes on with resume', PATIENCE, async () => {
-  const { jobId, command, answered } = await begin('killed', 10);
+  const { jobId, command, pause, answered } = await begin('killed', 10);
   command.kill('SIGKILL');
   expect((await command.done).signal).toBe('SIGKILL');
-  const shown = await desk.run('killed', ['job', jobId, '--json']);
+  pause.release();
+  const shown = await desk.call('killed', ['job', jobId, '--json']);
   expect(JSON.parse(shown.stdout)).toMatchObject({ jobId, status: 'RUNNING' });
 
-  const resumed = await resultOf(await desk.run('killed', ['resume', jobId, '--json']));
+  const resumed = await resultOf(await desk.call('killed', ['resume', jobId, '--json']));
   expect({ ...resumed, cost: undefined }).toEqual({ ...whole, cost: undefined });
   expect(answered().length).toBeLessThanOrEqual(CALLS + IN_FLIGHT);
 });
@@ -125,12 +128,16 @@ test(
   'a job cancelled from another process exits 4 without a marker; followers see it; resume finishes it',
   PATIENCE,
   async () => {
-    const { jobId, command, answered } = await begin('cancelled', 9);
-    // Slow enough for the cancellation to be seen in the middle.
-    desk.latencyMs = 1_500;
+    const { jobId, command, pause, answered } = await begin('cancelled', 9);
     const watch = desk.agentmill('cancelled', ['job', jobId, '--watch']);
     const logs = desk.agentmill('cancelled', ['logs', jobId, '--follow']);
-    const cancel = await desk.run('cancelled', ['cancel', jobId]);
+    // Both follow a running job before it is cancelled.
+    await watch.printed(/AnalyseDocuments/);
+    const cancelling = desk.call('cancelled', ['cancel', jobId]);
+    await logs.printed(/Cancellation was asked for/);
+    // Slow enough for the tasks to see it, within two seconds, in the middle of their calls.
+    pause.release(1_500);
+    const cancel = await cancelling;
     expect(cancel).toMatchObject({ code: 0, stdout: `CANCELLED  ${jobId}\n` });
     const ended = await command.done;
     expect(ended.code).toBe(4);
@@ -143,9 +150,10 @@ test(
     const marker = join(desk.dir, `cancelled/objects/agentmill-local/jobs/${jobId}/output/_SUCCESS`);
     await expect(readFile(marker)).rejects.toThrow(/ENOENT/);
 
-    const again = await desk.run('cancelled', ['cancel', jobId]);
+    pause.release();
+    const again = await desk.call('cancelled', ['cancel', jobId]);
     expect(again).toMatchObject({ code: 1, stderr: expect.stringMatching(/has ended as CANCELLED/) });
-    const resumed = await desk.run('cancelled', ['resume', jobId, '--json']);
+    const resumed = await desk.call('cancelled', ['resume', jobId, '--json']);
     expect(resumed.stderr).not.toContain('CANCELLED');
     expect({ ...(await resultOf(resumed)), cost: undefined }).toEqual({ ...whole, cost: undefined });
     expect(new Set(answered()).size).toBe(answered().length);

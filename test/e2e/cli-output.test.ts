@@ -23,8 +23,9 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => desk?.close());
 
+/** In a process that runs one after the other; what reads stdin has one of its own. */
 const run = (args: readonly string[], dataDir = 'data', input?: string): Promise<Ran> =>
-  desk.run(dataDir, args, input);
+  input === undefined ? desk.call(dataDir, args) : desk.run(dataDir, args, input);
 
 /** A port on which nobody listens. */
 async function closedPort(): Promise<number> {
@@ -37,7 +38,8 @@ async function closedPort(): Promise<number> {
 
 test('a run says what it does on stderr and what was made on stdout', () => {
   expect(ran.code).toBe(0);
-  expect(ran.stderr).toMatch(/\[2\/4\] AnalyseDocuments .*\/3 documents .* calls · \$0\.00 of .* · builtin/);
+  // Which stages are seen depends on how long each takes.
+  expect(ran.stderr).toMatch(/\[\d\/4\] \w+ .*\/\d+ \w+ .* calls · \$0\.00 of .* · builtin/);
   expect(ran.stdout).toMatch(/^SUCCEEDED {2}dataset-synthesis\./);
   expect(ran.stdout).toMatch(/3 documents · .* accepted/);
   expect(ran.stdout).toContain('output/data/part-00000.jsonl');
@@ -84,6 +86,11 @@ test('[infra-api-cli 29] --json is one document, or one a line; errors too', PAT
   });
   expect(await json('run', '--nonsense')).toMatchObject({ error: "unknown option '--nonsense'" });
 
+  // As a shell sees it: the process's own exit code and pipes.
+  expect(await desk.run('data', ['job', 'nope', '--json'])).toMatchObject({
+    code: 5,
+    stdout: expect.stringMatching(/^\{"error":"There is no job [^\n]*\}\n$/),
+  });
   const events = (await run(['logs', jobId, '--json'])).stdout.trim().split('\n');
   expect(events.map((line) => (JSON.parse(line) as { message: string }).message).at(-1)).toMatch(/SUCCEEDED/);
 });
