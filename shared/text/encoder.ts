@@ -108,10 +108,11 @@ export function openEncoder(options: EncoderOptions = {}): Encoder & { close(): 
     thread.worker.on('message', (reply: EncoderReply) => {
       const chunk = thread.current;
       if (chunk?.id !== reply.id) return;
+      // A thread whose model did not load fails on every text: what is tried again is tried on a new one.
+      if ('error' in reply) return crashed(reply.error);
       rest(thread);
       try {
-        if ('error' in reply) fail(chunk, reply.error);
-        else chunk.resolve(vectorsOf(reply.values, chunk.texts.length));
+        chunk.resolve(vectorsOf(reply.values, chunk.texts.length));
       } catch (error) {
         chunk.reject(error);
       }

@@ -73,6 +73,20 @@ describe('the sentence encoder', () => {
     expect(await encoder.embed([])).toEqual([]);
   });
 
+  test('waits for its WebAssembly, however many ask at the very start', async () => {
+    const late = openEncoder({
+      threads: 2,
+      worker: new URL('./fixtures/slow-start-encoder.ts', import.meta.url),
+    });
+    try {
+      const vectors = await Promise.all(sentences.map((text) => late.embed([text])));
+      const usual = await encoder.embed(sentences);
+      expect(vectors.map(([vector]) => bytes(vector!))).toEqual(usual.map(bytes));
+    } finally {
+      await late.close();
+    }
+  });
+
   test('is one a process', async () => {
     expect(await sentenceEncoder()).toBe(await sentenceEncoder());
   });
