@@ -1,6 +1,6 @@
 import './heap.ts';
+import './compile-cache.ts';
 import { EXIT } from './exit.ts';
-import { runProgram } from './program.ts';
 
 const interrupt = new AbortController();
 let signals = 0;
@@ -13,6 +13,8 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
+// What is imported only now is read from the cache.
+const { runProgram } = await import('./program.ts');
 const exitCode = await runProgram(process.argv.slice(2), interrupt.signal);
 // Results may be long and piped: leave only after they are written.
 process.stdout.write('', () => process.exit(exitCode));
