@@ -23,6 +23,8 @@ export interface Codec {
 
 /** Takes the bytes of a stream, cut anywhere. */
 export interface StreamDecoder {
+  /** The answer is whole: what may still come is not part of it. */
+  readonly done: boolean;
   /** @throws ProviderError BAD_RESPONSE on a line that cannot be read or names an error. */
   push(bytes: Uint8Array): ProviderDelta[];
   /** The end of the bytes. @throws ProviderError BAD_RESPONSE when the answer was not complete. */

@@ -91,6 +91,10 @@ class GenerateStream implements StreamDecoder {
   #streamed = false;
   #finished = false;
 
+  get done(): boolean {
+    return this.#finished || this.#lines.done;
+  }
+
   push(bytes: Uint8Array): ProviderDelta[] {
     return this.#lines.push(bytes).flatMap((value) => this.#read(value));
   }

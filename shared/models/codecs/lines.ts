@@ -2,6 +2,8 @@ import { badResponse } from '../providers/errors.ts';
 
 /** The longest line of a stream. */
 export const MAX_LINE_BYTES = 1_048_576;
+/** No sane answer is larger, streamed or not; a hostile server's is not read further. */
+export const MAX_BODY_BYTES = 16 * 1_048_576;
 
 const NEWLINE = 0x0a;
 
@@ -12,6 +14,7 @@ const NEWLINE = 0x0a;
 export class JsonStream {
   #parts: Uint8Array[] = [];
   #bytes = 0;
+  #total = 0;
   #done = false;
   readonly #utf8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -23,6 +26,9 @@ export class JsonStream {
   /** The values that these bytes complete. @throws ProviderError BAD_RESPONSE */
   push(bytes: Uint8Array): unknown[] {
     const values: unknown[] = [];
+    this.#total += bytes.length;
+    if (this.#total > MAX_BODY_BYTES && !this.#done)
+      throw badResponse(`The stream is longer than ${MAX_BODY_BYTES} bytes.`);
     let from = 0;
     for (let at = bytes.indexOf(NEWLINE); at >= 0 && !this.#done; at = bytes.indexOf(NEWLINE, from)) {
       this.#keep(bytes.subarray(from, at));

@@ -202,6 +202,10 @@ class OpenaiStream implements StreamDecoder {
   readonly #lines = new JsonStream();
   #finish: Finish | undefined;
 
+  get done(): boolean {
+    return this.#lines.done;
+  }
+
   push(bytes: Uint8Array): ProviderDelta[] {
     return this.#lines.push(bytes).flatMap((value) => this.#read(value));
   }
@@ -219,7 +223,8 @@ class OpenaiStream implements StreamDecoder {
     const deltas: ProviderDelta[] = [];
     const choices = member(chunk, 'choices');
     const choice: unknown = Array.isArray(choices) ? choices[0] : undefined;
-    const delta = member(choice, 'delta');
+    // A server that does not stream sends the whole message at once.
+    const delta = member(choice, 'delta') ?? member(choice, 'message');
     const reasoning = textOf(member(delta, 'reasoning')) ?? textOf(member(delta, 'reasoning_content'));
     if (reasoning) deltas.push({ type: 'reasoning', delta: reasoning });
     const text = contentOf(member(delta, 'content'));

@@ -1,6 +1,9 @@
 import type { ProviderCall, ProviderError } from '../types.ts';
 import { providerError } from './errors.ts';
 
+/** How long a server may keep a stream open whose answer is whole. */
+export const DRAIN_MS = 250;
+
 /** One attempt's time: its total limit, its idle limit while streaming, and the caller's cancellation. */
 export interface Attempt {
   readonly signal: AbortSignal;

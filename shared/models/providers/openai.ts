@@ -1,6 +1,7 @@
 import { Agent, request as send, type Dispatcher } from 'undici';
 import { sha256Hex } from '#shared/determinism/hash.ts';
-import { codecOf } from '../codecs/index.ts';
+import { codecOf, type StreamDecoder } from '../codecs/index.ts';
+import { MAX_BODY_BYTES } from '../codecs/lines.ts';
 import { isLoopback } from '../registry/loopback.ts';
 import {
   ProviderError,
@@ -9,7 +10,7 @@ import {
   type ProviderCall,
   type ProviderDelta,
 } from '../types.ts';
-import { startAttempt, type Attempt } from './attempt.ts';
+import { DRAIN_MS, startAttempt, type Attempt } from './attempt.ts';
 import type { ProviderEnv } from './env.ts';
 import { badResponse, providerError, unsent } from './errors.ts';
 import { inlineImages } from './images.ts';
@@ -19,8 +20,6 @@ import { tokenProvider, type TokenProvider } from './token.ts';
 const CONNECT_MS = 10_000;
 /** The longest silence inside a stream. */
 const IDLE_MS = 30_000;
-/** No sane answer is larger; a hostile server's is not read further. */
-const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
 /**
  * Any server of chat/completions: vLLM on a TPU VM or GPU, Ollama, gateways (model-inference section 4). HTTPS only,
@@ -52,8 +51,10 @@ export function openaiProvider(
     name: 'openai',
     async call(call) {
       const attempt = startAttempt(call);
+      let answered = false;
       try {
         const response = await post(call, attempt, false);
+        answered = true;
         const body = await readBody(response.body);
         let parsed: unknown;
         try {
@@ -63,28 +64,31 @@ export function openaiProvider(
         }
         return { ...codec.decode(parsed), httpStatus: response.statusCode };
       } catch (error) {
-        throw asProviderError(error, attempt, false);
+        throw asProviderError(error, attempt, { answered });
       } finally {
         attempt.dispose();
       }
     },
     async *stream(call): AsyncGenerator<ProviderDelta> {
       const attempt = startAttempt(call);
-      let begun = false;
+      let answered = false;
+      let midStream = false;
       try {
         const response = await post(call, attempt, true);
+        answered = true;
         const decoder = codec.streamDecoder();
         attempt.idle(options.idleMs ?? IDLE_MS);
-        for await (const chunk of response.body) {
+        for await (const chunk of untilDone(response.body, decoder)) {
           attempt.idle(options.idleMs ?? IDLE_MS);
-          for (const delta of decoder.push(chunk as Uint8Array)) {
-            begun = true;
+          for (const delta of decoder.push(chunk)) {
+            midStream = true;
             yield delta;
           }
+          if (decoder.done) attempt.idle(DRAIN_MS);
         }
         yield* decoder.end();
       } catch (error) {
-        throw asProviderError(error, attempt, begun);
+        throw asProviderError(error, attempt, { answered, midStream });
       } finally {
         attempt.dispose();
       }
@@ -150,6 +154,21 @@ async function exchange({
   }
 }
 
+/** The chunks of a stream until its answer is whole. Then its end is waited for, so that the connection can be kept. */
+async function* untilDone(
+  body: AsyncIterable<Uint8Array>,
+  decoder: Pick<StreamDecoder, 'done'>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of body) {
+      if (decoder.done) return;
+      yield chunk;
+    }
+  } catch (error) {
+    if (!decoder.done) throw error;
+  }
+}
+
 function parsedOrText(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -169,8 +188,15 @@ async function readBody(body: AsyncIterable<Uint8Array>): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** Everything a provider throws is a ProviderError. */
-function asProviderError(error: unknown, attempt: Attempt, midStream: boolean): ProviderError {
+/**
+ * Everything a provider throws is a ProviderError.
+ * @param answered HTTP 200 had come: what breaks from then on is a cut answer. @param midStream text had come already.
+ */
+function asProviderError(
+  error: unknown,
+  attempt: Attempt,
+  { answered = false, midStream = false },
+): ProviderError {
   const interrupted = attempt.interrupted(error, midStream);
   if (interrupted) return interrupted;
   if (error instanceof ProviderError) {
@@ -187,7 +213,7 @@ function asProviderError(error: unknown, attempt: Attempt, midStream: boolean): 
   if (networkCode === undefined) return providerError({}, 'The request could not be made.', { cause: error });
   // A connection that breaks after the answer began has cut the answer, not refused it.
   return providerError(
-    midStream ? { kind: 'stream-cut' } : { networkCode },
+    answered ? { kind: 'stream-cut' } : { networkCode },
     `The connection failed: ${networkCode}.`,
     {
       cause: error,

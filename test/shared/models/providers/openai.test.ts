@@ -143,6 +143,17 @@ describe('the provider openai', () => {
     }
   });
 
+  it('calls an answer that was cut BAD_RESPONSE, streamed or not', async () => {
+    const { model, provider } = await serve((_seen, response) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': '5000' });
+      response.flushHeaders();
+      response.write('{"choices":[{"mess', () => response.destroy());
+    });
+    const cut = { code: 'BAD_RESPONSE', billed: 'unknown' };
+    expect(await errorOf(provider.call(callOf(model)))).toMatchObject(cut);
+    expect(await errorOf(allDeltas(provider.stream!(callOf(model))))).toMatchObject(cut);
+  });
+
   it('times out, notices cancellation, a dead port and a broken connection', async () => {
     const { model, provider } = await serve((seen, response) => {
       if (seen.body.includes('break')) response.destroy();
@@ -193,6 +204,40 @@ describe('its streams', () => {
       { type: 'finish', finish: 'stop' },
     ]);
     expect(bodyOf(server.seen[0]!)).toMatchObject({ stream: true, stream_options: { include_usage: true } });
+  });
+
+  it('needs no end of the connection once the answer is whole', async () => {
+    const { model, provider } = await serve((_seen, response) => {
+      response.write(chunk('all') + END);
+      // The server leaves the connection open, as some gateways do.
+    });
+    expect(await allDeltas(provider.stream!(callOf(model, { timeoutMs: 600_000 })))).toEqual([
+      { type: 'text', delta: 'all' },
+      { type: 'finish', finish: 'stop' },
+    ]);
+  });
+
+  it('takes a whole answer from a server that does not stream', async () => {
+    const { model, provider } = await serve((_seen, response) => void response.end(completion('whole')));
+    expect(await allDeltas(provider.stream!(callOf(model)))).toEqual([
+      { type: 'text', delta: 'whole' },
+      { type: 'finish', finish: 'stop' },
+      { type: 'usage', usage: { input: 5, output: 2 } },
+    ]);
+  });
+
+  it('reads no stream without end', async () => {
+    const line = `data: ${JSON.stringify({ choices: [{ delta: { content: 'x'.repeat(500_000) } }] })}\n\n`;
+    const { model, provider } = await serve((_seen, response) => {
+      const more = (): void => {
+        while (!response.destroyed) if (!response.write(line)) return void response.once('drain', more);
+      };
+      more();
+    });
+    expect(await errorOf(allDeltas(provider.stream!(callOf(model))))).toMatchObject({
+      code: 'BAD_RESPONSE',
+      billed: 'unknown',
+    });
   });
 
   it('ends a silent stream by its idle limit, a broken and a cut one as BAD_RESPONSE, a refused one by status', async () => {

@@ -318,4 +318,17 @@ describe('its streams', () => {
       billed: 'unknown',
     });
   });
+
+  it('needs no end of the connection once the answer is whole', async () => {
+    const { model, provider } = await serve((_seen, response) => {
+      response.writeHead(200, headers);
+      response.write(payloadPart(chunk('text')));
+      const end = { choices: [{ delta: {}, finish_reason: 'stop' }] };
+      response.write(payloadPart(`data: ${JSON.stringify(end)}\n\ndata: [DONE]\n\n`));
+    });
+    expect(await allDeltas(provider.stream!(callOf(model)))).toEqual([
+      { type: 'text', delta: 'text' },
+      { type: 'finish', finish: 'stop' },
+    ]);
+  });
 });
