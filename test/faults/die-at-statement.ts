@@ -1,4 +1,5 @@
 import { appendFileSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { StatementSync } from 'node:sqlite';
 import { isMainThread } from 'node:worker_threads';
 
@@ -13,11 +14,15 @@ import { isMainThread } from 'node:worker_threads';
 
 const { DIE_AT_STATEMENT: at, DIE_AFTER_MS: after, STATEMENTS_FILE: file } = process.env;
 
-// Threads and child processes inherit the flag: only the command itself is meant.
-if (isMainThread && process.argv[1]?.endsWith('cli/main.ts')) {
+// Threads and child processes inherit the flag: only the command itself, or the engine of states-child.ts, is meant.
+if (isMainThread && /(cli\/main|states-child)\.ts$/.test(process.argv[1] ?? '')) {
   const last = at === undefined ? Infinity : Number(at);
   let count = 0;
-  const die = (): void => void process.kill(process.pid, 'SIGKILL');
+  const die = (): void => {
+    // Its next life starts sooner.
+    flushCompileCache();
+    process.kill(process.pid, 'SIGKILL');
+  };
   const passed = (): void => {
     if (count++ !== last) return;
     if (after === undefined) die();

@@ -59,6 +59,5 @@ const { executionArn } = await engine
   .catch(async () => ({
     executionArn: (await engine.list({ machine: 'map' })).items[0]!.executionArn,
   }));
-writeSync(1, 'ready\n');
 await engine.wait(executionArn);
 await engine.close();
