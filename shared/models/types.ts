@@ -309,6 +309,8 @@ export class ProviderError extends Error {
   readonly usage: Usage | undefined;
   /** The endpoint is still starting (ModelNotReadyException): worth retrying until the deadline, and no breaker fault. */
   readonly untilDeadline: boolean;
+  /** Refused by this process itself: the endpoint was not asked, and is not to blame. */
+  readonly unsent: boolean;
 
   constructor(
     code: InferErrorCode,
@@ -319,6 +321,7 @@ export class ProviderError extends Error {
       retryAfterMs?: number;
       usage?: Usage;
       untilDeadline?: boolean;
+      unsent?: boolean;
       cause?: unknown;
     },
   ) {
@@ -329,6 +332,7 @@ export class ProviderError extends Error {
     this.retryAfterMs = details.retryAfterMs;
     this.usage = details.usage;
     this.untilDeadline = details.untilDeadline ?? false;
+    this.unsent = details.unsent ?? false;
   }
 }
 

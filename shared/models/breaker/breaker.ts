@@ -106,8 +106,12 @@ export class Breaker {
   /** Reports an attempt: its error code, or nothing where it was answered. */
   async after(probe: boolean, code: InferErrorCode | undefined, coldStart = false): Promise<void> {
     const now = this.#clock.now();
-    if (code === 'QUOTA') return this.#open('QUOTA', QUOTA_OPEN_MS);
-    if (code === 'AUTH' || code === 'NOT_FOUND') return this.#open(code);
+    if (code === 'QUOTA' || code === 'AUTH' || code === 'NOT_FOUND') {
+      // Attempts that were on their way when it opened say nothing new.
+      const known = code === 'QUOTA' ? this.#state.reason === code : this.#state.state !== 'closed';
+      if (!probe && this.#state.state !== 'closed' && known) return;
+      return this.#open(code, code === 'QUOTA' ? QUOTA_OPEN_MS : undefined);
+    }
     const opens = !coldStart && this.#window.note(now, code);
     if (probe) {
       const failed = code !== undefined && code !== 'BAD_REQUEST' && code !== 'CONTEXT_OVERFLOW';

@@ -434,7 +434,7 @@ async function report(
   else if (outcome.answered) gate.concurrency.succeeded();
   if (error?.retryAfterMs)
     await gate.rpm.pauseUntil(ctx.runtime.clock.now() + Math.min(error.retryAfterMs, 120_000));
-  if (row.outcome === 'cancelled') {
+  if (row.outcome === 'cancelled' || error?.unsent) {
     if (entered.probe) await gate.breaker.abandon();
     return;
   }

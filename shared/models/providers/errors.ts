@@ -22,4 +22,4 @@ export const badResponse = (message: string, cause?: unknown): ProviderError =>
 
 /** A refusal by this process itself: nothing was sent, nothing is charged. */
 export const unsent = (code: InferErrorCode, message: string, cause?: unknown): ProviderError =>
-  new ProviderError(code, message, { billed: 'no', ...(cause === undefined ? {} : { cause }) });
+  new ProviderError(code, message, { billed: 'no', unsent: true, ...(cause === undefined ? {} : { cause }) });

@@ -3,9 +3,10 @@ import { EarlyStop } from '#shared/models/batch/early-stop.ts';
 import { Breaker } from '#shared/models/breaker/breaker.ts';
 import { AttemptWindow } from '#shared/models/breaker/window.ts';
 import { openBudget } from '#shared/models/budget.ts';
+import { closeProviders } from '#shared/models/providers/index.ts';
 import { ProviderError } from '#shared/models/types.ts';
 import { embeddedRuntime, manualClock, type TestRuntime } from '#test/support/runtime.ts';
-import { reply, request, scripted, testDoor } from '../support/door.ts';
+import { model, reply, request, scripted, testDoor } from '../support/door.ts';
 
 const JOB = 'test-workflow.aaaaaaaaaaaaaaaaaaaaaaaaaa';
 
@@ -85,6 +86,44 @@ describe('early stop and breaker', () => {
     // It opened and has closed again since: an alarm that looks once a minute still sees it.
     expect(open()).toEqual([1]);
     await door.close();
+  });
+
+  it.each([
+    ['AUTH', 15_000],
+    ['NOT_FOUND', 15_000],
+    ['QUOTA', 600_000],
+  ] as const)('opens once for calls that are refused together: %s', async (code, ms) => {
+    const clock = manualClock();
+    world = await embeddedRuntime({ clock });
+    const [here, there] = [new Breaker(world.runtime, 'm'), new Breaker(world.runtime, 'm')];
+    await here.closed();
+    await there.closed();
+    for (let n = 0; n < 8; n++) {
+      await (n % 2 ? there : here).after(false, code);
+      clock.advance(10);
+    }
+    const { until, reason } = await here.blockedUntil();
+    expect(reason).toBe(code);
+    expect(until).toBeLessThanOrEqual(clock.now() - 80 + ms + 20);
+    clock.advance(ms);
+    expect(await here.enter()).toEqual({ admitted: true, probe: true });
+    await here.after(true, code);
+    // Refused again: for twice as long.
+    const again = await here.blockedUntil();
+    expect(again.until - clock.now()).toBe(code === 'QUOTA' ? ms : 2 * ms);
+  });
+
+  it('stays closed where the request never left: a missing key fails each call at once', async () => {
+    const clock = manualClock();
+    world = await embeddedRuntime({ clock });
+    const entry = model('m', {
+      endpoint: { url: 'http://127.0.0.1:9/v1', auth: { type: 'secret', secret: 'NOT_SET_ANYWHERE' } },
+    });
+    const { door, infer, ctx } = testDoor(world.runtime, { models: [entry], jobId: JOB });
+    for (let n = 0; n < 20; n++) expect((await infer(request(`r${n}`))).result.error?.code).toBe('AUTH');
+    expect(await door.gate(ctx.registry.models.get('m')!).breaker.closed()).toBe(true);
+    await door.close();
+    await closeProviders(world.runtime);
   });
 
   it('opens after 120 s of nothing but throttling', () => {
