@@ -112,13 +112,13 @@ function statementsOf(capability: Capability, r: Resources): StatementSpec[] {
               resources: [`${r.bucketArn}/jobs/${own}`],
             },
             {
-              sid: 'ForgetMarkers',
+              sid: 'ForgetOutputs',
               wildcard:
-                "Job ids are made at run time; only the two markers of one workflow's outputs are named.",
+                "Job ids are made at run time; only markers and data files of one workflow's outputs are named.",
               actions: ['s3:DeleteObject'],
-              // A resumed job first takes back the marker of the attempt before.
-              resources: ['_SUCCESS', '_PARTIAL'].map(
-                (marker) => `${r.bucketArn}/jobs/${own}/output/${marker}`,
+              // A resumed job first takes back the marker of the attempt before, and its data files beyond those of its own.
+              resources: ['_SUCCESS', '_PARTIAL', 'data/*'].map(
+                (name) => `${r.bucketArn}/jobs/${own}/output/${name}`,
               ),
             },
           ];
@@ -383,6 +383,27 @@ export function mapRunStatements(r: Resources, labels: readonly string[]): State
       wildcard: 'Names of map children are made at run time; each Label of this machine is named.',
       actions: ['states:RedriveExecution'],
       resources: labels.map((label) => `${executions}/${label}:*`),
+    },
+  ];
+}
+
+/** What a machine does that waits for executions of other machines (`states:startExecution.sync:2`). */
+export function nestedStatements(r: Resources, workflows: readonly string[]): StatementSpec[] {
+  const machines = workflows.map((workflow) => r.machineArn(workflow));
+  return [
+    { sid: 'StartNested', actions: ['states:StartExecution'], resources: machines },
+    {
+      sid: 'FollowNested',
+      wildcard: 'Execution names are made from job ids at run time; the machines are named.',
+      actions: ['states:DescribeExecution', 'states:StopExecution'],
+      resources: machines.map((machine) => `${machine.replace(':stateMachine:', ':execution:')}:*`),
+    },
+    {
+      sid: 'NestedEnded',
+      actions: ['events:PutTargets', 'events:PutRule', 'events:DescribeRule'],
+      resources: [
+        `arn:${r.partition}:events:${r.region}:${r.account}:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule`,
+      ],
     },
   ];
 }

@@ -24,11 +24,12 @@ import { bundleOf } from '#functions/bundling.ts';
 import { usesSandbox, type WorkflowEntry } from '#shared/task/catalog.ts';
 import { pascalCase, placeholdersOf } from '#shared/task/placeholders.ts';
 import type { Context } from '../context.ts';
-import { distributedMapLabels } from '../definitions.ts';
+import { distributedMapLabels, nestedWorkflows } from '../definitions.ts';
 import {
   capabilityStatements,
   machineStatements,
   mapRunStatements,
+  nestedStatements,
   ownerStatement,
   type Resources,
 } from '../iam.ts';
@@ -125,6 +126,10 @@ export class Workflow extends Construct {
       // A policy of its own: the role would name its machine in a cycle.
       const policy = new Policy(this, 'MapRuns', { roles: [role] });
       for (const spec of mapRunStatements(resources, labels)) addStatement(policy, spec);
+    }
+    const nested = nestedWorkflows(entry);
+    if (nested.length > 0) {
+      for (const spec of nestedStatements(resources, nested)) addStatement(role, spec);
     }
     return role;
   }

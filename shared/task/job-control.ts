@@ -44,8 +44,8 @@ export interface JobControl {
   /** Starts the execution of a QUEUED job; repeating it is harmless. */
   start(job: Job): Promise<Job>;
   /**
-   * Asks a job to stop: its tasks end at their next look at the flag and its machine finishes it as CANCELLED. Asked
-   * again 10 s later, the execution is stopped outright.
+   * Asks a job to stop, and every job it has started: their tasks end at their next look at the flag and their machines
+   * finish them as CANCELLED. Asked again 10 s later, the executions are stopped outright.
    * @throws NotFound; ProblemError not-cancellable
    */
   cancel(jobId: string): Promise<Job>;
@@ -228,7 +228,9 @@ export function jobControl(runtime: Runtime, catalog: readonly WorkflowEntry[]):
       }
       if (before.cancelRequestedAt !== undefined) {
         const age = clock.now() - Date.parse(before.cancelRequestedAt);
-        return age >= FORCE_AFTER_MS ? control.forceCancel(before) : before.job;
+        if (age >= FORCE_AFTER_MS) return control.forceCancel(before);
+        await cancelChildren(jobId);
+        return before.job;
       }
       const stored = await store.requestCancel(jobId).catch((error: unknown) => {
         if (isError(error, 'Conflict'))
@@ -236,6 +238,7 @@ export function jobControl(runtime: Runtime, catalog: readonly WorkflowEntry[]):
         throw error;
       });
       await store.event(jobId, { level: 'info', message: 'Cancellation was asked for.' });
+      await cancelChildren(jobId);
       const waiting = stored.job.status === 'QUEUED' && stored.job.executionId === undefined;
       return waiting ? control.forceCancel(stored) : stored.job;
     },
@@ -325,12 +328,23 @@ export function jobControl(runtime: Runtime, catalog: readonly WorkflowEntry[]):
     }
   };
 
+  /** What a job has started works for nobody once the job is to stop, or is gone. */
+  const cancelChildren = async (jobId: string): Promise<void> => {
+    for (const child of await store.children(jobId)) {
+      await control.cancel(child).catch((error: unknown) => {
+        const ended = error instanceof ProblemError && error.slug === 'not-cancellable';
+        if (!ended && !isError(error, 'NotFound')) throw error;
+      });
+    }
+  };
+
   const closeAs = async (
     job: Job,
     status: 'FAILED' | 'CANCELLED',
     error: Job['error'],
     closedBy: StoredJob['closedBy'],
   ): Promise<Job> => {
+    await cancelChildren(job.jobId);
     try {
       const stored = await store.setStatus(job.jobId, {
         status,

@@ -28,6 +28,8 @@ export const sortKeyOf = (job: Pick<Job, 'createdAt' | 'jobId'>): string => `${j
 
 export const stageSk = (stage: string): string => `STAGE#${stage}`;
 export const shardSk = (stage: string, shard: string): string => `STAGE#${stage}#${shard}`;
+/** A job that this job started and waits for. */
+export const childSk = (childId: string): string => `CHILD#${childId}`;
 export const doneSk = (task: string, key: string): string => `DONE#${task}#${key}`;
 
 const ProblemItem = z.object({

@@ -5,6 +5,7 @@ import { conflict, isError, notFound } from './errors.ts';
 import {
   activePk,
   activeSk,
+  childSk,
   doneSk,
   jobPk,
   jobPut,
@@ -81,6 +82,13 @@ export interface JobStore extends JobProgress {
   /** Sets the cancel flag. @throws NotFound; Conflict when the job has ended. */
   requestCancel(jobId: string): Promise<StoredJob>;
   facts(jobId: string): Promise<JobFacts | undefined>;
+  /**
+   * Notes that a job starts another and waits for it: who cancels the one cancels the other. Write it before the other's
+   * record, and look at the cancel flag after that: then no order of events misses one.
+   */
+  addChild(jobId: string, childId: string): Promise<void>;
+  /** Ids of the jobs that a job has started so far, ended or not. */
+  children(jobId: string): Promise<string[]>;
   /** The remembered output of a task that declared `once`. */
   done(jobId: string, task: string, key: string): Promise<{ output: Json } | undefined>;
   /** Remembers an output; the first one wins and is returned. */
@@ -298,6 +306,27 @@ export function jobStore(runtime: Pick<Runtime, 'records' | 'clock' | 'ids'>): J
 
     async cancelRequested(jobId) {
       return (await facts(jobId))?.cancelRequested ?? false;
+    },
+
+    async addChild(jobId, childId) {
+      const ttl = await ttlOf(jobId);
+      await records.put({ pk: jobPk(jobId), sk: childSk(childId), attributes: { jobId: childId }, ...ttl });
+    },
+
+    async children(jobId) {
+      const ids: string[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await records.query({
+          pk: jobPk(jobId),
+          sk: { prefix: childSk('') },
+          limit: 1000,
+          ...(cursor === undefined ? {} : { cursor }),
+        });
+        ids.push(...page.items.map(({ attributes }) => String(attributes.jobId)));
+        cursor = page.cursor;
+      } while (cursor !== undefined);
+      return ids;
     },
 
     async stage(jobId, stage, total) {

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { capabilityStatements, ownerStatement, type Resources, type StatementSpec } from '#infra/iam.ts';
+import { nestedWorkflows } from '#infra/definitions.ts';
+import {
+  capabilityStatements,
+  nestedStatements,
+  ownerStatement,
+  type Resources,
+  type StatementSpec,
+} from '#infra/iam.ts';
 import { completionStatements, entryStatements } from '#infra/service-statements.ts';
 import { aliasKey, batchKey, callKey, DUE_CALLS, LIVE_BATCHES } from '#shared/models/batch/async/records.ts';
 import { budgetKey, LEASE_LISTS } from '#shared/models/budget/item.ts';
@@ -165,6 +172,28 @@ describe('permissions follow the keys that the code uses', () => {
     }
   });
 }, 120_000);
+
+describe('a machine that waits for other machines', () => {
+  test('may start, follow and stop the executions of those, and be told of their ends', () => {
+    expect([deepResearch, researchQuestions].map((entry) => nestedWorkflows(entry))).toEqual([
+      [],
+      ['deep-research'],
+    ]);
+    const statements = nestedStatements(own, ['other']);
+    const machine = (name: string): string => own.machineArn(name);
+    const execution = (name: string): string =>
+      `${machine(name).replace(':stateMachine:', ':execution:')}:${FOREIGN}.1`;
+    expect(allows(statements, 'states:StartExecution', machine('other'))).toBe(true);
+    for (const action of ['states:DescribeExecution', 'states:StopExecution']) {
+      expect(allows(statements, action, execution('other'))).toBe(true);
+      expect(allows(statements, action, execution('sample'))).toBe(false);
+    }
+    expect(allows(statements, 'states:StartExecution', machine('sample'))).toBe(false);
+    const rule = 'arn:aws:events:eu-west-1:1:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule';
+    for (const action of ['events:PutTargets', 'events:PutRule', 'events:DescribeRule'])
+      expect(allows(statements, action, rule)).toBe(true);
+  });
+});
 
 const READS_INDEX: Record<string, string[]> = {
   'deep-research': ['index-corpus', 'slice'],
