@@ -13,8 +13,8 @@ import { faultyStub, type FaultyStub } from './inference-stub.ts';
 
 const CONCURRENCY = 8;
 const SPEED = 20;
-/** Of a hanging call, in real time: far above what an answer takes on a busy machine. */
-const TIMEOUT_MS = 1500;
+/** Of a hanging call, in real time. An answer that a busy machine reads later than this counts as one that never came. */
+const TIMEOUT_MS = 1000;
 const MICROS = 750;
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -112,15 +112,17 @@ function check(run: Awaited<ReturnType<typeof course>>, count: number, expected:
   expect(budget.spent.micros).toBe(totals.microUsd);
   expect(budget.leases).toBe(0);
 
-  // What the server charged is in the ledger, call by call, apart from the answers under way at a kill.
+  // What the server charged is in the ledger, call by call, apart from the answers under way at a kill or read too late.
   const byAttempt = new Map(rows.map((row) => [row.attemptId, row]));
   const charged = new Set(stub.bill.map(({ attemptId }) => attemptId));
   expect(charged.size).toBe(stub.bill.length);
   expect(paid.filter((row) => !charged.has(row.attemptId))).toEqual([]);
   const lost = stub.bill.filter(({ attemptId }) => byAttempt.get(attemptId)?.billed !== 'yes');
-  for (const { attemptId } of lost) expect(byAttempt.get(attemptId)).toMatchObject({ outcome: 'lapsed' });
-  expect(lost.length).toBeLessThanOrEqual(CONCURRENCY * killed);
-  expect(stub.bill.length - count).toBeLessThanOrEqual(CONCURRENCY * killed);
+  const late = lost.filter(({ attemptId }) => byAttempt.get(attemptId)?.errorCode === 'TIMEOUT');
+  for (const { attemptId } of lost.filter((charge) => !late.includes(charge)))
+    expect(byAttempt.get(attemptId)).toMatchObject({ outcome: 'lapsed' });
+  expect(lost.length - late.length).toBeLessThanOrEqual(CONCURRENCY * killed);
+  expect(stub.bill.length - count).toBeLessThanOrEqual(CONCURRENCY * killed + late.length);
   const sum = paid.reduce((total, row) => total + row.costMicros, 0);
   expect(sum).toBe((stub.bill.length - lost.length) * MICROS);
 }
