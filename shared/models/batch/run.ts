@@ -1,6 +1,12 @@
 import { readJsonl } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef } from '#shared/storage/ports.ts';
-import { deadlineExceeded, invalidInput, isError, modelUnavailable } from '#shared/task/errors.ts';
+import {
+  AgentmillError,
+  deadlineExceeded,
+  invalidInput,
+  isError,
+  modelUnavailable,
+} from '#shared/task/errors.ts';
 import type { InferContext } from '../context.ts';
 import type { Door } from '../door/door.ts';
 import { inferThrough, type Inference } from '../door/infer.ts';
@@ -123,12 +129,12 @@ class Session {
     parts.onFailure((error) => window.stop(error));
     try {
       let index = -1;
-      for await (const { request } of this.#requests()) {
+      for await (const { line, request } of this.#requests()) {
         index++;
         if (index < this.#checkpoint.state.nextLine && !parts.moved(index)) continue;
         this.#checkDeadline(window);
         await parts.room();
-        if (!(await window.dispatch(() => inferThrough(this.#door, request, this.#ctx)))) break;
+        if (!(await window.dispatch(() => this.#answer(line, request)))) break;
       }
     } catch (error) {
       window.stop(error);
@@ -154,17 +160,32 @@ class Session {
     });
     try {
       let index = -1;
-      for await (const { request } of this.#requests()) {
+      for await (const { line, request } of this.#requests()) {
         if (!lines.has(++index)) continue;
         this.#checkDeadline(window);
         order.push(index);
-        if (!(await window.dispatch(() => inferThrough(this.#door, request, this.#ctx)))) break;
+        if (!(await window.dispatch(() => this.#answer(line, request)))) break;
       }
     } catch (error) {
       window.stop(error);
     }
     await window.settled();
     return (await this.#verdict(window)) ? results : undefined;
+  }
+
+  /** @throws as infer, naming the line where the request itself is at fault. */
+  async #answer(line: number, request: InferRequest): Promise<Inference> {
+    try {
+      return await inferThrough(this.#door, request, this.#ctx);
+    } catch (error) {
+      if (!isError(error, 'InvalidInput') && !isError(error, 'NotFound')) throw error;
+      const { name, message, problems, data } = error;
+      throw new AgentmillError(name, `Line ${line} of ${this.#input.requests.key}: ${message}`, {
+        problems,
+        data,
+        cause: error,
+      });
+    }
   }
 
   /** True when all went through, false on the deadline; other reasons are thrown. */
@@ -187,7 +208,7 @@ class Session {
     };
   }
 
-  async *#requests(): AsyncGenerator<{ request: InferRequest }> {
+  async *#requests(): AsyncGenerator<{ line: number; request: InferRequest }> {
     const seen = new Map<string, number>();
     const { artifacts } = this.#ctx.runtime;
     for await (const { line, value } of readJsonl(artifacts, this.#input.requests, {
@@ -205,7 +226,7 @@ class Session {
         );
       }
       seen.set(id, line);
-      yield { request };
+      yield { line, request };
     }
   }
 }

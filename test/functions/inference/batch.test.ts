@@ -30,7 +30,7 @@ async function batchOf(count: number, answer: Answer, ids = (n: number) => `r${n
   const input = { requests, prefix: `jobs/${jobId}/work/0`, concurrency: 8 };
   const run = (patch = {}) => clock.run(() => runBatch(test.door, input, { ...test.ctx, ...patch }));
   const traces = () => readTraces(world.runtime.artifacts, input.prefix);
-  return { provider, test, jobId, run, traces };
+  return { provider, test, jobId, input, run, traces };
 }
 
 describe('the batch', () => {
@@ -80,6 +80,22 @@ describe('the batch', () => {
     const error = (await run().catch((e: unknown) => e)) as Error;
     expect(isError(error, 'InvalidInput')).toBe(true);
     expect(error.message).toContain('Lines 1 and 3');
+  });
+
+  it.each([
+    ['a fault of the request', { params: { temperature: 9 } }, 'InvalidInput', '/params/temperature'],
+    ['a model that there is not', { model: 'nobody' }, 'NotFound', '"nobody"'],
+  ] as const)('names the line of %s', async (_name, patch, name, text) => {
+    const { test, run, input } = await batchOf(3, () => reply('fine'));
+    const requests = await writeJsonl(world.runtime.artifacts, `jobs/${test.ctx.jobId}/work/bad.jsonl`, [
+      request('a'),
+      { ...request('b'), ...patch },
+    ]);
+    input.requests = requests;
+    const error = (await run().catch((e: unknown) => e)) as Error;
+    expect(isError(error, name)).toBe(true);
+    expect(error.message).toContain(`Line 2 of ${requests.key}`);
+    expect(error.message).toContain(text);
   });
 
   it('returns done: false before the deadline and goes on where it was', async () => {
