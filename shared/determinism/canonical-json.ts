@@ -4,12 +4,14 @@
  * looks at each character, the engine's own `isWellFormed` and `JSON.stringify` do not (4 KiB: half the time).
  * @throws TypeError for non-finite numbers, lone surrogates, circular values and what JSON cannot hold.
  */
-export function canonicalize(value: unknown, ancestors: readonly object[] = []): string | undefined {
+export function canonicalize(value: unknown): string | undefined {
+  return formOf(value, []);
+}
+
+function formOf(value: unknown, ancestors: object[]): string | undefined {
   switch (typeof value) {
     case 'string':
-      if (!value.isWellFormed())
-        throw new TypeError('A text with a lone surrogate has no canonical JSON form.');
-      return JSON.stringify(value);
+      return quoted(value);
     case 'number':
       if (!Number.isFinite(value)) throw new TypeError(`${value} has no canonical JSON form.`);
       return JSON.stringify(value);
@@ -24,17 +26,31 @@ export function canonicalize(value: unknown, ancestors: readonly object[] = []):
   }
 }
 
-function ofObject(value: object, ancestors: readonly object[]): string | undefined {
+/** Names and other short words have nothing to escape: most of what is quoted. */
+const PLAIN = /^[\w .:/#-]{0,40}$/;
+
+function quoted(text: string): string {
+  if (PLAIN.test(text)) return `"${text}"`;
+  if (!text.isWellFormed()) throw new TypeError('A text with a lone surrogate has no canonical JSON form.');
+  return JSON.stringify(text);
+}
+
+function ofObject(value: object, ancestors: object[]): string | undefined {
   if (ancestors.includes(value)) throw new TypeError('A circular value has no canonical JSON form.');
-  const inside = [...ancestors, value];
+  ancestors.push(value);
+  const form = membersOf(value, ancestors);
+  ancestors.pop();
+  return form;
+}
+
+function membersOf(value: object, ancestors: object[]): string | undefined {
   const { toJSON } = value as { toJSON?: unknown };
-  if (typeof toJSON === 'function') return canonicalize(toJSON.call(value), inside);
-  if (Array.isArray(value))
-    return `[${value.map((element) => canonicalize(element, inside) ?? 'null').join()}]`;
+  if (typeof toJSON === 'function') return formOf(toJSON.call(value), ancestors);
+  if (Array.isArray(value)) return `[${value.map((element) => formOf(element, ancestors) ?? 'null').join()}]`;
   let members = '';
   for (const key of Object.keys(value).sort()) {
-    const member = canonicalize((value as Record<string, unknown>)[key], inside);
-    if (member !== undefined) members += `${members && ','}${canonicalize(key)}:${member}`;
+    const member = formOf((value as Record<string, unknown>)[key], ancestors);
+    if (member !== undefined) members += `${members && ','}${quoted(key)}:${member}`;
   }
   return `{${members}}`;
 }

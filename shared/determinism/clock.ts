@@ -19,5 +19,11 @@ export const systemClock: Clock = {
   },
 };
 
+let latest = { ms: 0, text: '1970-01-01T00:00:00.000Z' };
+
 /** ISO 8601 UTC text with milliseconds of a clock reading. */
-export const isoTime = (ms: number): string => new Date(ms).toISOString();
+export function isoTime(ms: number): string {
+  // Times that are written together are mostly of one millisecond.
+  if (ms !== latest.ms) latest = { ms, text: new Date(ms).toISOString() };
+  return latest.text;
+}

@@ -9,9 +9,23 @@ export interface Ids {
   hex(bits: number): string;
 }
 
+/** Random digits drawn ahead: the system is asked once for hundreds of ids, not for each. */
+const POOL_BYTES = 4096;
+let pool = '';
+let used = 0;
+
+function randomHex(digits: number): string {
+  if (digits > 2 * POOL_BYTES) return randomBytes(digits / 2).toString('hex');
+  if (used + digits > pool.length) {
+    pool = randomBytes(POOL_BYTES).toString('hex');
+    used = 0;
+  }
+  return pool.slice(used, (used += digits));
+}
+
 export const randomIds: Ids = {
   uuid: () => randomUUID(),
-  hex: (bits) => randomBytes(bits / 8).toString('hex'),
+  hex: (bits) => randomHex(bits / 4),
 };
 
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';

@@ -5,6 +5,9 @@ const BATCH = 25;
 /** Batches on their way at once. */
 const PARALLEL = 4;
 
+/** Turns of the event loop that a caller who puts one after the other may go without, before timers and sockets have theirs. */
+const MAX_ALONE = 16;
+
 type Outcome = PromiseSettledResult<RecordItem>;
 
 interface Entry {
@@ -23,6 +26,8 @@ export class GroupCommit {
   #pending: Entry[] = [];
   #running = 0;
   #scheduled = false;
+  /** Batches in a row that held one entry and let no other work of the process in. */
+  #alone = 0;
 
   constructor(records: Records) {
     this.#records = records;
@@ -53,12 +58,18 @@ export class GroupCommit {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    // One turn of the event loop: every put of it joins the batch.
-    setImmediate(() => {
+    const flushAll = (): void => {
       this.#scheduled = false;
+      this.#alone = this.#pending.length === 1 ? this.#alone + 1 : MAX_ALONE;
       while (this.#pending.length > 0 && this.#running < PARALLEL)
         void this.#flush(this.#pending.splice(0, BATCH));
-    });
+    };
+    // One turn of the event loop: every put of it joins the batch. Who calls one by one need not wait for it each time.
+    if (this.#alone < MAX_ALONE) process.nextTick(flushAll);
+    else {
+      this.#alone = 0;
+      setImmediate(flushAll);
+    }
   }
 
   async #flush(batch: Entry[]): Promise<void> {

@@ -83,11 +83,12 @@ export function storableValue(value: unknown, name: string, depth = 1): Json {
     if (Array.isArray(value)) return value.map((element) => storableValue(element, name, depth + 1));
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype === Object.prototype || prototype === null) {
-      const members: [string, Json][] = [];
-      for (const [key, member] of Object.entries(value)) {
-        if (member !== undefined) members.push([key.toWellFormed(), storableValue(member, name, depth + 1)]);
+      const copy: Record<string, Json> = {};
+      for (const key of Object.keys(value)) {
+        const member = (value as Record<string, unknown>)[key];
+        if (member !== undefined) setOwn(copy, key.toWellFormed(), storableValue(member, name, depth + 1));
       }
-      return Object.fromEntries(members);
+      return copy;
     }
   }
   throw invalidInput(
@@ -95,10 +96,21 @@ export function storableValue(value: unknown, name: string, depth = 1): Json {
   );
 }
 
+/** Sets an object's own member, whatever its name. */
+function setOwn(object: Record<string, Json>, key: string, value: Json): void {
+  if (key === '__proto__')
+    Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
+  else object[key] = value;
+}
+
 export function storableAttributes(attributes: Record<string, unknown>): Record<string, Json> {
-  for (const name of Object.keys(attributes)) checkAttributeName(name);
-  const entries = Object.entries(attributes).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries.map(([name, value]) => [name, storableValue(value, name)]));
+  const copy: Record<string, Json> = {};
+  for (const name of Object.keys(attributes)) {
+    checkAttributeName(name);
+    const value = attributes[name];
+    if (value !== undefined) copy[name] = storableValue(value, name);
+  }
+  return copy;
 }
 
 /** @throws InvalidInput when the item passes 400 KB of JSON text, keys included. */

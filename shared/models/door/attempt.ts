@@ -403,20 +403,21 @@ async function report(
   const { model, ctx } = task;
   const subject = subjectOf(task);
   const { metrics } = door;
-  metrics.add(subject, 'Calls');
-  metrics.add(subject, 'LatencyMs', row.latencyMs);
-  metrics.add(subject, 'QueueMs', row.queuedMs);
-  metrics.add(subject, 'TokensIn', row.tokensIn);
-  metrics.add(subject, 'TokensOut', row.tokensOut);
-  metrics.add(subject, 'CostMicros', row.costMicros);
-  metrics.add(subject, 'Concurrency', gate.concurrency.current);
-  if (row.firstTokenMs !== undefined) metrics.add(subject, 'FirstTokenMs', row.firstTokenMs);
-  if (row.attempt > 1) metrics.add(subject, 'Retries');
-  if (error) metrics.add(subject, 'Errors');
-  if (row.outcome === 'rejected') metrics.add(subject, 'Rejects');
-  if (error?.code === 'THROTTLED') metrics.add(subject, 'Throttles');
-  const left = door.purse(ctx.jobId).remaining('micros');
-  if (left !== undefined) metrics.add(subject, 'BudgetRemaining', left);
+  metrics.addAll(subject, {
+    Calls: 1,
+    LatencyMs: row.latencyMs,
+    QueueMs: row.queuedMs,
+    TokensIn: row.tokensIn,
+    TokensOut: row.tokensOut,
+    CostMicros: row.costMicros,
+    Concurrency: gate.concurrency.current,
+    FirstTokenMs: row.firstTokenMs,
+    Retries: row.attempt > 1 ? 1 : undefined,
+    Errors: error ? 1 : undefined,
+    Rejects: row.outcome === 'rejected' ? 1 : undefined,
+    Throttles: error?.code === 'THROTTLED' ? 1 : undefined,
+    BudgetRemaining: door.purse(ctx.jobId).remaining('micros'),
+  });
 
   gate.stats.made++;
   if (outcome.answered) {

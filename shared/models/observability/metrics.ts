@@ -41,28 +41,47 @@ interface Subject {
   provider: string;
 }
 
+type Values = Map<string, number[]>;
+
+function addTo(all: Values, name: MetricName, value: number): void {
+  const values = all.get(name);
+  if (!values) all.set(name, [value]);
+  else if (GAUGES.has(name)) values[0] = value;
+  else if (PEAKS.has(name)) values[0] = Math.max(values[0]!, value);
+  else if (UNITS[name]) {
+    // A sample of a long run: enough for percentiles, bounded in size.
+    if (values.length < MAX_VALUES) values.push(value);
+  } else values[0]! += value;
+}
+
 /**
  * Metrics of model calls in CloudWatch's embedded format, gathered by workflow, model and provider and written a line
  * a subject when flushed (model-inference section 12). Job ids are properties, never dimensions.
  */
 export class InferenceMetrics {
-  readonly #subjects = new Map<string, { subject: Subject; values: Map<string, number[]> }>();
+  readonly #subjects = new Map<string, { subject: Subject; values: Values }>();
 
   add(subject: Subject, name: MetricName, value = 1): void {
+    addTo(this.#valuesOf(subject), name, value);
+  }
+
+  /** Adds several at once; those without a value are left out. */
+  addAll(subject: Subject, added: Partial<Record<MetricName, number | undefined>>): void {
+    const values = this.#valuesOf(subject);
+    for (const name in added) {
+      const value = added[name as MetricName];
+      if (value !== undefined) addTo(values, name as MetricName, value);
+    }
+  }
+
+  #valuesOf(subject: Subject): Values {
     const id = `${subject.workflow} ${subject.model} ${subject.provider}`;
     let known = this.#subjects.get(id);
     if (!known) {
       known = { subject, values: new Map() };
       this.#subjects.set(id, known);
     }
-    const values = known.values.get(name);
-    if (!values) known.values.set(name, [value]);
-    else if (GAUGES.has(name)) values[0] = value;
-    else if (PEAKS.has(name)) values[0] = Math.max(values[0]!, value);
-    else if (UNITS[name]) {
-      // A sample of a long run: enough for percentiles, bounded in size.
-      if (values.length < MAX_VALUES) values.push(value);
-    } else values[0]! += value;
+    return known.values;
   }
 
   /** Writes what was gathered and starts afresh. */
