@@ -18,10 +18,10 @@ export function queueContract(adapter: string, make: () => Promise<QueuesUnderTe
     });
     afterAll(() => under.close());
 
-    /** Receives until `count` messages came, for at most three seconds. */
+    /** Receives until `count` messages came, for at most half a minute. */
     async function drain(queue: Queue, count: number, visibilitySeconds = 30): Promise<QueueMessage[]> {
       const messages: QueueMessage[] = [];
-      for (const until = Date.now() + 3000; messages.length < count && Date.now() < until;) {
+      for (const until = Date.now() + 30_000; messages.length < count && Date.now() < until;) {
         messages.push(...(await queue.receive({ max: 10, waitSeconds: 1, visibilitySeconds })));
       }
       return messages;
@@ -80,18 +80,22 @@ export function queueContract(adapter: string, make: () => Promise<QueuesUnderTe
 
     it('delays', async () => {
       const { queue } = await under.queue();
+      const sent = Date.now();
       await queue.send([{ body: 'later', delaySeconds: 1 }]);
-      expect(await queue.receive()).toEqual([]);
-      expect(await drain(queue, 1)).toHaveLength(1);
+      const early = await queue.receive();
+      // A busy machine may have taken the second itself.
+      if (Date.now() - sent < 900) expect(early).toEqual([]);
+      expect([...early, ...(await drain(queue, 1 - early.length))]).toHaveLength(1);
     });
 
     it('comes again after its visibility time, with a higher count and a new receipt; stale receipts do nothing', async () => {
       const { queue } = await under.queue();
       await queue.send([{ body: 'again' }]);
+      const received = Date.now();
       const [first] = await drain(queue, 1, 1);
-      expect(await queue.receive()).toEqual([]);
-      await delay(1100);
-      const [second] = await drain(queue, 1);
+      const early = await queue.receive({ visibilitySeconds: 30 });
+      if (Date.now() - received < 900) expect(early).toEqual([]);
+      const [second] = [...early, ...(await drain(queue, 1 - early.length))];
       expect(second).toMatchObject({ body: 'again', messageId: first!.messageId, receiveCount: 2 });
       expect(second!.receipt).not.toBe(first!.receipt);
       await queue.delete(second!.receipt);
@@ -100,11 +104,16 @@ export function queueContract(adapter: string, make: () => Promise<QueuesUnderTe
       await failure(queue.changeVisibility(second!.receipt, 5), 'Conflict');
     });
 
-    it('extends and ends visibility', async () => {
+    it('extends and ends visibility', async ({ skip }) => {
       const { queue } = await under.queue();
       await queue.send([{ body: 'slow' }]);
+      const received = Date.now();
       const [message] = await drain(queue, 1, 1);
-      await queue.changeVisibility(message!.receipt, 30);
+      await queue.changeVisibility(message!.receipt, 30).catch((error: unknown) => {
+        // On a machine so busy that the second was over, there is nothing left to extend.
+        if (Date.now() - received < 900) throw error;
+        skip('too slow to extend anything');
+      });
       await delay(1100);
       expect(await queue.receive()).toEqual([]);
       await queue.changeVisibility(message!.receipt, 0);

@@ -298,9 +298,7 @@ export function recordsContract(adapter: string, make: () => Promise<RecordsUnde
         });
       }
       const seen: unknown[] = [];
-      await expect
-        .poll(async () => (await records.query({ index, pk: owner })).items.length, { timeout: 2000 })
-        .toBe(3);
+      await expect.poll(async () => (await records.query({ index, pk: owner })).items.length).toBe(3);
       for (let cursor: string | undefined, first = true; first || cursor !== undefined; first = false) {
         const page = await records.query({
           index,
@@ -319,14 +317,10 @@ export function recordsContract(adapter: string, make: () => Promise<RecordsUnde
 
       await records.update({ pk: `J#${owner}#3`, sk: 'META' }, { [index]: { pk: owner, sk: '0' } });
       await expect
-        .poll(async () => (await records.query({ index, pk: owner, limit: 1 })).items[0]?.attributes['n'], {
-          timeout: 2000,
-        })
+        .poll(async () => (await records.query({ index, pk: owner, limit: 1 })).items[0]?.attributes['n'])
         .toBe(3);
       await records.put({ pk: `J#${owner}#3`, sk: 'META', attributes: {} });
-      await expect
-        .poll(async () => (await records.query({ index, pk: owner })).items.length, { timeout: 2000 })
-        .toBe(2);
+      await expect.poll(async () => (await records.query({ index, pk: owner })).items.length).toBe(2);
     });
 
     it('batches: gets in the order asked for, without what is missing; puts up to 25', async () => {

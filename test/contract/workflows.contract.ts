@@ -29,9 +29,7 @@ export function workflowsContract(adapter: string, make: () => Promise<Workflows
     afterAll(() => under.close());
 
     async function ended(arn: string) {
-      await expect
-        .poll(async () => (await workflows.describe(arn)).status, { timeout: 10_000 })
-        .not.toBe('RUNNING');
+      await expect.poll(async () => (await workflows.describe(arn)).status).not.toBe('RUNNING');
       return workflows.describe(arn);
     }
     const start = (machine: string, name: string, input: Json = {}) =>

@@ -32,7 +32,7 @@ beforeAll(async () => {
     await publishTools(world.runtime, 'sums', [PROFIT, divide]),
   ];
   await world.close();
-}, 60_000);
+});
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 const agentmill = (...args: string[]): Promise<Ran> =>

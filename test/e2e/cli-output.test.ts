@@ -285,7 +285,7 @@ test(
       const { items } = (await (await fetch(`${url}/v1/jobs`)).json()) as { items: { jobId: string }[] };
       return items.map((job) => job.jobId).find((other) => other !== id);
     };
-    await expect.poll(dropped, { timeout: 60_000, interval: 200 }).toBeDefined();
+    await expect.poll(dropped, { interval: 200 }).toBeDefined();
     expect((await run(['job', (await dropped())!, '--watch', '--quiet'], 'served')).code).toBe(0);
 
     up.kill('SIGINT');

@@ -119,7 +119,7 @@ describe('bundles with files beside them', () => {
       version: string;
     };
     expect(await invoke(out)).toEqual({ here: version, there: version });
-  }, 60_000);
+  });
 
   test('a package that is imported and not named is a problem; the inference bundle of all workflows may', async () => {
     const bare: Bundle = { entry: BUNDLE.entry, modules: BUNDLE.modules! };
@@ -127,7 +127,7 @@ describe('bundles with files beside them', () => {
     expect(report.problems).toEqual(['imports pyodide: add it to `packages` of its catalog entry']);
     const shared = await checkBundle({ entry: BUNDLE.entry, shared: true }, join(root, 'shared'));
     expect(shared.problems).toEqual([]);
-  }, 60_000);
+  });
 
   test('one entry with other packages is another bundle', () => {
     const one = sampleWorkflow();
@@ -155,7 +155,7 @@ describe('bundles with files beside them', () => {
     expect(existsSync(join(first.folder, 'node_modules/pyodide/pyodide.asm.wasm'))).toBe(true);
     expect(existsSync(join(first.folder, 'version-worker.mjs'))).toBe(true);
     expect(asset().hash).toBe(first.hash);
-  }, 60_000);
+  });
 
   test('a module beside is found as source and as bundle', () => {
     expect(moduleBeside('file:///repo/shared/text/encoder.ts', 'worker').href).toBe(

@@ -46,7 +46,7 @@ test('the bundle that is deployed runs Python in a child of its own, and stays s
     { id: 'b', ok: false, error: { type: 'TypeError', line: 2 } },
     { id: 'c', ok: false, error: { type: 'FileNotFoundError' } },
   ]);
-}, 60_000);
+});
 
 test('an event that is none names what is wrong', async () => {
   await expect(handler({ unitId: 'u', requests: [{ id: 1 }] })).rejects.toThrow(/requests\[0\]\.id/);

@@ -134,7 +134,7 @@ test.skipIf(!confinement().endsWithParent)(
     );
     expect(mine()).toContain('sandbox-child');
     parent.kill('SIGKILL');
-    await vi.waitFor(() => expect(mine()).toBe(''), { timeout: 10_000 });
+    await vi.waitFor(() => expect(mine()).toBe(''), { timeout: 60_000 });
   },
 );
 

@@ -116,7 +116,7 @@ describe('embedded artifacts: events', () => {
     });
     await store.artifacts().put('before/start', 'x');
     await store.start();
-    await expect.poll(() => tries, { timeout: 5000 }).toBe(2);
+    await expect.poll(() => tries).toBe(2);
     expect(errors).toEqual(['not now']);
   });
 

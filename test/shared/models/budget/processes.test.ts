@@ -63,7 +63,7 @@ describe('budgets shared by processes', () => {
         leases: 0,
       });
     }
-  }, 90_000);
+  });
 
   it('sweeps the lease of a process that is gone: its open row lapses, its slack returns, its ledger agrees', async () => {
     const clock = virtualClock();

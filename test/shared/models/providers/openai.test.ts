@@ -250,10 +250,12 @@ describe('its streams', () => {
     });
     closing.push(server.close);
     const model = modelOf({ provider: 'openai', endpoint: { url: server.url } });
-    const provider = openaiProvider(model, envOf(), { idleMs: 80 });
-    closing.push(() => provider.close!());
-    const run = () => errorOf(allDeltas(provider.stream!(callOf(model))));
-    expect(await run()).toMatchObject({
+    const run = (options?: { idleMs: number }) => {
+      const provider = openaiProvider(model, envOf(), options);
+      closing.push(() => provider.close!());
+      return errorOf(allDeltas(provider.stream!(callOf(model))));
+    };
+    expect(await run({ idleMs: 80 })).toMatchObject({
       code: 'TIMEOUT',
       billed: 'unknown',
       message: expect.stringContaining('silent') as string,
