@@ -19,15 +19,30 @@ export interface RetrievalQuestion {
   relevant: ReadonlySet<string>;
 }
 
+/** A measure of the first 1, 5 and 10 tools found. */
+export interface AtRanks {
+  at1: number;
+  at5: number;
+  at10: number;
+}
+
 export interface RetrievalScores {
   questions: number;
+  /** Relevant tools a question. */
+  relevant: { mean: number; most: number };
   /** Mean share of the relevant tools among the first 1, 5 and 10. */
-  recall: { at1: number; at5: number; at10: number };
-  /** Share of the questions with any relevant tool among the first 1, 5 and 10: where many answer, recall is low by nature. */
-  found: { at1: number; at5: number; at10: number };
+  recall: AtRanks;
+  /** The most that recall could be: of n relevant tools, k places hold no more than k. */
+  bound: AtRanks;
+  /** Share of the questions with any relevant tool among the first 1, 5 and 10 (hit@k, success@k). */
+  found: AtRanks;
+  /** What `found` would be of tools drawn at random. */
+  chance: AtRanks;
   /** Mean of 1 / rank of the first relevant tool; 0 where it is not among the first 20. */
   mrr: number;
 }
+
+type Ranked = Pick<RetrievalScores, 'recall' | 'bound' | 'found' | 'chance' | 'mrr'>;
 
 /** Searches a library for every question, numbers masked. */
 export async function evaluateRetrieval(
@@ -41,31 +56,53 @@ export async function evaluateRetrieval(
     options.search ??
     (async (query: string): Promise<string[]> =>
       (await searchTools(index, { query, k: MAX_K, mode }, encoder)).map(({ toolId }) => toolId));
-  const sums = { at1: 0, at5: 0, at10: 0, found1: 0, found5: 0, found10: 0, mrr: 0 };
+  const all: Ranked[] = [];
   // Several at a time keep the encoder's threads busy; sums are taken in order.
   const WIDTH = 16;
   for (let from = 0; from < questions.length; from += WIDTH) {
     const part = questions.slice(from, from + WIDTH);
     const found = await Promise.all(part.map(({ question }) => search(maskNumbers(question))));
-    part.forEach(({ relevant }, place) => {
-      const ids = found[place]!;
-      const share = (k: number): number =>
-        ids.slice(0, k).filter((id) => relevant.has(id)).length / relevant.size;
-      const rank = ids.findIndex((id) => relevant.has(id));
-      sums.at1 += share(1);
-      sums.at5 += share(5);
-      sums.at10 += share(10);
-      if (rank === 0) sums.found1++;
-      if (rank >= 0 && rank < 5) sums.found5++;
-      if (rank >= 0 && rank < 10) sums.found10++;
-      sums.mrr += rank < 0 ? 0 : 1 / (rank + 1);
-    });
+    all.push(...part.map(({ relevant }, place) => scoresOf(found[place]!, relevant, index.rows.length)));
   }
-  const mean = (sum: number): number => (questions.length === 0 ? 0 : sum / questions.length);
+  const mean = (of: (one: Ranked) => number): number =>
+    all.length === 0 ? 0 : all.reduce((sum, one) => sum + of(one), 0) / all.length;
+  const means = (of: (one: Ranked) => AtRanks): AtRanks => ({
+    at1: mean((one) => of(one).at1),
+    at5: mean((one) => of(one).at5),
+    at10: mean((one) => of(one).at10),
+  });
+  const sizes = questions.map(({ relevant }) => relevant.size);
   return {
-    questions: questions.length,
-    recall: { at1: mean(sums.at1), at5: mean(sums.at5), at10: mean(sums.at10) },
-    found: { at1: mean(sums.found1), at5: mean(sums.found5), at10: mean(sums.found10) },
-    mrr: mean(sums.mrr),
+    questions: all.length,
+    relevant: {
+      mean: sizes.length === 0 ? 0 : sizes.reduce((sum, size) => sum + size, 0) / sizes.length,
+      most: Math.max(0, ...sizes),
+    },
+    recall: means(({ recall }) => recall),
+    bound: means(({ bound }) => bound),
+    found: means(({ found }) => found),
+    chance: means(({ chance }) => chance),
+    mrr: mean(({ mrr }) => mrr),
   };
+}
+
+const atRanks = (of: (k: number) => number): AtRanks => ({ at1: of(1), at5: of(5), at10: of(10) });
+
+/** One question's scores. @param tools in the library. */
+function scoresOf(ids: readonly string[], relevant: ReadonlySet<string>, tools: number): Ranked {
+  const rank = ids.findIndex((id) => relevant.has(id));
+  return {
+    recall: atRanks((k) => ids.slice(0, k).filter((id) => relevant.has(id)).length / relevant.size),
+    bound: atRanks((k) => Math.min(k, relevant.size) / relevant.size),
+    found: atRanks((k) => (rank >= 0 && rank < k ? 1 : 0)),
+    chance: atRanks((k) => chanceOf(relevant.size, tools, k)),
+    mrr: rank < 0 ? 0 : 1 / (rank + 1),
+  };
+}
+
+/** Chance that of k tools drawn from all without repetition any is relevant. */
+function chanceOf(relevant: number, tools: number, k: number): number {
+  let none = 1;
+  for (let n = 0; n < k && none > 0; n++) none *= Math.max(0, (tools - relevant - n) / (tools - n));
+  return 1 - none;
 }
