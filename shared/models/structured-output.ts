@@ -4,7 +4,7 @@ import { repairJson } from './structured-output/repair.ts';
 import { parseStrict } from './structured-output/strict.ts';
 import { splitThinking } from './structured-output/think.ts';
 import { decodeToolCalls } from './structured-output/tool-calls.ts';
-import { faultsOf, type OutputFault } from './structured-output/validate.ts';
+import { faultsOf, validatorOf, type OutputFault } from './structured-output/validate.ts';
 import type { InferRequest, ModelEntry, OutputSpec, ProviderReply, ToolCall } from './types.ts';
 
 export { reaskMessages } from './structured-output/reask.ts';
@@ -68,6 +68,15 @@ export function decodeOutput(
   if (found.ok)
     return { ok: true, output: found.value, text: thought.text, repairs: found.repairs, ...extra };
   return refuse(reply.finish === 'length' ? 'TRUNCATED' : found.code, found.errors);
+}
+
+/**
+ * Makes sure that a request's schemas can be validated against, before anything is paid for an answer.
+ * @throws InvalidInput
+ */
+export function checkSchemas({ output, tools }: InferRequest): void {
+  if (output) validatorOf(output.schema);
+  for (const { parameters } of tools ?? []) validatorOf(parameters);
 }
 
 type Found =

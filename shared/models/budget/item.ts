@@ -43,6 +43,8 @@ export interface LeaseState {
   folded: Amounts;
   /** Kept for one call of the future (a research run's last one): it will not come free for anybody else. */
   standing?: true;
+  /** What has been held under it, where that must happen once. */
+  holds?: string[];
 }
 
 export interface BudgetState {

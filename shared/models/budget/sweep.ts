@@ -106,16 +106,18 @@ export async function closeLease(
 
 /**
  * Holds money under a lease of no process, such as a batch's at an asynchronous endpoint: until `until`, or until it is
- * closed. Holding again adds. @throws BudgetExhausted where the budget has not enough.
+ * closed. Holding again adds, unless `once` names what is held already. @throws BudgetExhausted where the budget has
+ * not enough.
  */
 export async function holdLease(
   runtime: Source,
   jobId: string,
-  lease: { id: string; more: Amounts; until: number; standing?: true },
+  lease: { id: string; more: Amounts; until: number; standing?: true; once?: string },
 ): Promise<void> {
   for (;;) {
     const state = budgetState(await runtime.records.get(budgetKey(jobId)));
-    const before = state.leases.get(lease.id) ?? { until: 0, held: amounts(), folded: amounts() };
+    const before: LeaseState = state.leases.get(lease.id) ?? { until: 0, held: amounts(), folded: amounts() };
+    if (lease.once !== undefined && before.holds?.includes(lease.once)) return;
     const held = amounts();
     const taken: Partial<Amounts> = {};
     if (state.closed || runtime.clock.now() >= (state.secondsUntil ?? Infinity)) {
@@ -138,6 +140,7 @@ export async function holdLease(
       held,
       until: Math.max(before.until, lease.until),
       ...(lease.standing ? { standing: true } : {}),
+      ...(lease.once === undefined ? {} : { holds: [...(before.holds ?? []), lease.once] }),
     };
     try {
       await runtime.records.update(

@@ -6,6 +6,7 @@ import type { Keeping } from '../cache/store.ts';
 import type { InferContext } from '../context.ts';
 import { costOf, needOf, outputBound, promptBytes, type Need } from '../ledger/cost.ts';
 import { usesOf } from '../ledger/row.ts';
+import { countsOf } from '../observability/attempt.ts';
 import { logAttempt } from '../observability/log.ts';
 import { priceAt, priceVersionOf } from '../registry.ts';
 import {
@@ -404,18 +405,8 @@ async function report(
   const subject = subjectOf(task);
   const { metrics } = door;
   metrics.addAll(subject, {
-    Calls: 1,
-    LatencyMs: row.latencyMs,
-    QueueMs: row.queuedMs,
-    TokensIn: row.tokensIn,
-    TokensOut: row.tokensOut,
-    CostMicros: row.costMicros,
+    ...countsOf(row),
     Concurrency: gate.concurrency.current,
-    FirstTokenMs: row.firstTokenMs,
-    Retries: row.attempt > 1 ? 1 : undefined,
-    Errors: error ? 1 : undefined,
-    Rejects: row.outcome === 'rejected' ? 1 : undefined,
-    Throttles: error?.code === 'THROTTLED' ? 1 : undefined,
     BudgetRemaining: door.purse(ctx.jobId).remaining('micros'),
   });
 

@@ -2,7 +2,7 @@ import { deadlineExceeded } from '#shared/task/errors.ts';
 import type { CachedAnswer, CacheEntry, Keeping } from '../cache/store.ts';
 import type { InferContext } from '../context.ts';
 import { backOffMs } from '../limits/back-off.ts';
-import { decodeOutput, reaskMessages, type Decoded } from '../structured-output.ts';
+import { checkSchemas, decodeOutput, reaskMessages, type Decoded } from '../structured-output.ts';
 import type { InferErrorCode, InferRequest, LedgerRow, ModelEntry, ProviderReply, Usage } from '../types.ts';
 import { makeAttempt, stopReason, type AttemptOutcome, type AttemptTask } from './attempt.ts';
 import { CODES } from './codes.ts';
@@ -48,6 +48,7 @@ export type ModelAnswer =
  */
 export async function callModel(door: Door, call: ModelCall): Promise<ModelAnswer> {
   const { model, ctx, trace } = call;
+  checkSchemas(call.request);
   const failures = new Map<InferErrorCode, number>();
   let request = call.request;
   let kind: LedgerRow['kind'] = call.kind;

@@ -44,7 +44,7 @@ export async function badResult(
   request: InferRequest,
   cacheKey: string,
   answer: ModelAnswer & { status: 'rejected' | 'failed' },
-  model: ModelEntry,
+  model: Pick<ModelEntry, 'name' | 'provider'>,
   artifacts: Artifacts,
 ): Promise<InferResult> {
   const rule = CODES[answer.code];

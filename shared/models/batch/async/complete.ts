@@ -11,6 +11,8 @@ import { badResult, okResult } from '../../door/result.ts';
 import { usageOf } from '../../door/usage.ts';
 import { costOf, needOf } from '../../ledger/cost.ts';
 import { asyncExpiry, asyncFailure, readAsyncOutput } from '../../providers/sagemaker-async.ts';
+import { countsOf } from '../../observability/attempt.ts';
+import { logAttempt } from '../../observability/log.ts';
 import { priceAt } from '../../registry.ts';
 import { decodeOutput, reaskMessages } from '../../structured-output.ts';
 import {
@@ -62,8 +64,7 @@ export async function completeCall(
   if (!item) return true;
   const call = callOf(item);
   const found = await runtime.records.get(batchKey(call.batchId));
-  const model = registry.models.get(call.row.model);
-  if (!found || !model) return true;
+  if (!found) return true;
   const batch = batchOf(found);
   const ctx: InferContext = { ...base, jobId: batch.jobId, workflow: batch.workflow, stage: batch.stage };
   if (call.state === 'DONE') {
@@ -71,13 +72,19 @@ export async function completeCall(
     if (await hasLine(runtime, call.batchId, call.line)) await finishLine(door, batch, call.line, ctx);
     return true;
   }
+  const expired = runtime.clock.now() >= call.expiresAt;
+  const model = registry.models.get(call.row.model);
+  if (!model) {
+    // Taken out of the registry while it was asked: it may come back until the request expires.
+    if (expired && call.state !== 'EXPIRED') await loseCall(door, call, ctx);
+    return expired;
+  }
   const outcome = await readAsyncOutput(model, { runtime, roleOf: base.roleOf }, call);
   if (outcome.state === 'completed') {
     await answered(door, call, model, outcome.reply, ctx);
     return true;
   }
   if (call.state === 'EXPIRED') return true;
-  const expired = runtime.clock.now() >= call.expiresAt;
   if (outcome.state === 'pending' && failureReason === undefined && !expired) return false;
   const error =
     outcome.state === 'failed'
@@ -131,7 +138,7 @@ async function answered(
   }
   // Late: another attempt has the line, but the answer was worth keeping.
   if (call.state === 'EXPIRED') return;
-  await settleRow(door, row, ctx);
+  await settleRow(door, row, ctx, { request, text: reply.text, repairs: decoded.repairs });
   if (kept) return finishCall(door, call, okResult(request, key, kept.answer), ctx);
   const bad = decoded as typeof decoded & { ok: false };
   if ((bad.code === 'PARSE_ERROR' || bad.code === 'SCHEMA_INVALID') && !call.reask) {
@@ -160,12 +167,13 @@ export async function failCall(
 ): Promise<void> {
   const model = ctx.registry.models.get(call.row.model)!;
   const charged = error.billed !== 'no' && model.billing === 'token' ? call.row.reservedMicros : 0;
+  const request = await requestOf(ctx.runtime, call);
   await settleRow(
     door,
     { ...call.row, outcome: 'error', errorCode: error.code, billed: error.billed, costMicros: charged },
     ctx,
+    { request, error: error.message },
   );
-  const request = await requestOf(ctx.runtime, call);
   const state = error.code === 'EXPIRED' ? 'EXPIRED' : 'DONE';
   if (call.ordinal + 1 < attemptsOf(error.code)) {
     return again(door, call, model, { request, sent: request, reask: false }, ctx, state);
@@ -178,6 +186,23 @@ export async function failCall(
     ctx.runtime.artifacts,
   );
   return finishCall(door, call, result, ctx, state);
+}
+
+/** Gives a line up whose model the registry no longer has: what it may have charged is not known. */
+async function loseCall(door: Door, call: AsyncCall, ctx: InferContext): Promise<void> {
+  const { row } = call;
+  const request = await requestOf(ctx.runtime, call);
+  const costMicros = row.reservedMicros;
+  await settleRow(
+    door,
+    { ...row, outcome: 'error', errorCode: 'EXPIRED', billed: 'unknown', costMicros },
+    ctx,
+    { request, error: `The registry has no model ${row.model} any more.` },
+  );
+  const model = { name: row.model, provider: 'sagemaker-async' } as const;
+  const answer = { status: 'failed', code: 'EXPIRED' } as const;
+  const result = await badResult(request, row.cacheKey, answer, model, ctx.runtime.artifacts);
+  return finishCall(door, call, result, ctx, 'EXPIRED');
 }
 
 /** The next attempt of a line: reserved, submitted, and only then is the old one over. */
@@ -196,6 +221,8 @@ async function again(
       id: batch.batchId,
       more: needOf(next.sent, model, priceAt(model, now)),
       until: asyncExpiry(model, now),
+      // The same news may come twice at once: what it leads to is paid for once.
+      once: `${call.line}.${call.ordinal + 1}`,
     });
   } catch (error) {
     if (!isError(error, 'BudgetExhausted')) throw error;
@@ -207,7 +234,12 @@ async function again(
   await moveTo(call, state, ctx);
 }
 
-async function settleRow(door: Door, row: LedgerRow, ctx: InferContext): Promise<void> {
+async function settleRow(
+  door: Door,
+  row: LedgerRow,
+  ctx: InferContext,
+  { repairs, ...detail }: Parameters<typeof logAttempt>[2] & { repairs?: string[] },
+): Promise<void> {
   const now = ctx.runtime.clock.now();
   const settled: LedgerRow = {
     ...row,
@@ -217,12 +249,11 @@ async function settleRow(door: Door, row: LedgerRow, ctx: InferContext): Promise
   };
   // The same news twice, or later than the sweep that closed the batch's lease: what is settled stays.
   if ((await door.ledger.settle(settled)) !== settled) return;
-  const subject = { workflow: row.workflow, model: row.model, provider: row.provider };
-  door.metrics.add(subject, 'Calls');
-  door.metrics.add(subject, 'CostMicros', row.costMicros);
-  door.metrics.add(subject, 'TokensIn', row.tokensIn);
-  door.metrics.add(subject, 'TokensOut', row.tokensOut);
-  if (row.outcome === 'error') door.metrics.add(subject, 'Errors');
+  door.metrics.addAll(row, {
+    ...countsOf(settled),
+    Repairs: repairs && repairs.length > 0 ? 1 : undefined,
+  });
+  logAttempt(ctx.runtime, settled, detail);
 }
 
 async function finishCall(

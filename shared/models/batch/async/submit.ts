@@ -15,6 +15,7 @@ import { backOffMs } from '../../limits/back-off.ts';
 import { asyncExpiry, planAsync, submitAsync } from '../../providers/sagemaker-async.ts';
 import { priceAt, priceVersionOf } from '../../registry.ts';
 import { checkRequest } from '../../request-schema.ts';
+import { checkSchemas } from '../../structured-output.ts';
 import { ProviderError, type InferRequest, type LedgerRow, type ModelEntry } from '../../types.ts';
 import { finishLine, failCall } from './complete.ts';
 import {
@@ -47,7 +48,8 @@ export async function asyncModelOf(
     maxBytes: MAX_LINE_BYTES,
   })) {
     const model = ctx.registry.models.get(String((value as InferRequest | null)?.model));
-    return model?.provider === 'sagemaker-async' ? model : undefined;
+    // One that is disabled is refused as any other.
+    return model?.enabled && model.provider === 'sagemaker-async' ? model : undefined;
   }
   return undefined;
 }
@@ -91,7 +93,8 @@ export async function submitBatch(
     // Money first: a batch that cannot be paid for leaves nothing behind.
     const price = priceAt(model, clock.now());
     const more = requests.reduce((sum, request) => sumOf(sum, needOf(request, model, price)), amounts());
-    await holdLease(runtime, ctx.jobId, { id: batchId, more, until: asyncExpiry(model, clock.now()) });
+    const until = asyncExpiry(model, clock.now());
+    await holdLease(runtime, ctx.jobId, { id: batchId, more, until, once: 'all' });
     await records
       .put(
         {
@@ -144,6 +147,7 @@ async function readAll(ref: ArtifactRef, model: ModelEntry, ctx: InferContext): 
     if (seen.has(request.id))
       throw invalidInput(`Line ${line} of ${ref.key} repeats the id "${request.id}".`);
     seen.add(request.id);
+    checkSchemas(request);
     requests.push(request);
     if (requests.length > MAX_LINES)
       throw invalidInput(`${ref.key} has more than ${MAX_LINES} requests; split it.`);

@@ -3,7 +3,16 @@ import type { RecordItem } from '#shared/storage/ports.ts';
 import { isError } from '#shared/task/errors.ts';
 import type { Door } from '../../door/door.ts';
 import { completeCall, type CompletionContext } from './complete.ts';
-import { batchOf, callKey, callOf, callRecord, DUE_CALLS, heartbeatIndex, LIVE_BATCHES } from './records.ts';
+import {
+  batchOf,
+  callKey,
+  callOf,
+  callRecord,
+  DUE_CALLS,
+  heartbeatIndex,
+  LIVE_BATCHES,
+  type AsyncCall,
+} from './records.ts';
 
 const HEARTBEAT_MS = 300_000;
 
@@ -18,7 +27,14 @@ export async function sweepAsync(door: Door, base: CompletionContext): Promise<n
   let over = 0;
   for await (const item of listed(base, DUE_CALLS, now)) {
     const call = callOf(item);
-    if (await completeCall(door, call.attemptId, base)) {
+    let ended = false;
+    try {
+      ended = await completeCall(door, call.attemptId, base);
+    } catch (error) {
+      // One call that cannot be treated must not keep the sweep from all others; it is looked at again in time.
+      logFailure(base, call, error);
+    }
+    if (ended) {
       over++;
       door.metrics.add(
         { workflow: call.row.workflow, model: call.row.model, provider: call.row.provider },
@@ -46,6 +62,19 @@ export async function sweepAsync(door: Door, base: CompletionContext): Promise<n
   }
   door.metrics.flush(runtime);
   return over;
+}
+
+function logFailure({ runtime }: CompletionContext, call: AsyncCall, error: unknown): void {
+  runtime.writeLog(
+    JSON.stringify({
+      time: isoTime(runtime.clock.now()),
+      level: 'error',
+      message: 'An asynchronous call could not be swept and will be looked at again.',
+      jobId: call.row.jobId,
+      attemptId: call.attemptId,
+      error: (error as Error).name,
+    }),
+  );
 }
 
 function ignoreConflict(error: unknown): void {
