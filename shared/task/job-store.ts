@@ -160,7 +160,9 @@ export function jobStore(runtime: Pick<Runtime, 'records' | 'clock' | 'ids'>): J
   const facts = async (jobId: string): Promise<JobFacts | undefined> => {
     const cached = cache.get(jobId);
     const age = cached ? clock.now() - cached.at : Infinity;
-    if (cached && age >= 0 && age < FACTS_MS) return cached.facts;
+    // A flag is never believed twice: the job may have been resumed since, and its new attempt must not be stopped.
+    const lasting = cached?.facts !== undefined && !cached.facts.cancelRequested;
+    if (lasting && age >= 0 && age < FACTS_MS) return cached.facts;
     return remember(jobId, await read(jobId));
   };
 

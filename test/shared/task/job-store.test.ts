@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { RecordKey, Records } from '#shared/storage/ports.ts';
 import { newJobId } from '#shared/determinism/ids.ts';
 import { jobStore, type JobStore } from '#shared/task/job-store.ts';
 import { newJob } from '#test/support/jobs.ts';
@@ -40,6 +41,24 @@ describe('records of jobs', () => {
     expect(Date.parse(ended.job.endedAt!)).toBe(clock.now());
     await expect(store.setStatus(jobId, { status: 'FAILED' })).rejects.toEqual(conflict);
     await expect(store.requestCancel(jobId)).rejects.toEqual(conflict);
+  });
+
+  test('a resumed job is not stopped by the flag that another process remembers of the attempt before', async () => {
+    const { jobId } = (await store.create(newJob(newJobId('sample')))).job;
+    // Another process shares the records, not what this one remembers.
+    const { records, clock: time, ids } = host.runtime;
+    const its = { get: (key: RecordKey) => records.get(key) } as Records;
+    const other = jobStore({ records: its, clock: time, ids });
+    await store.requestCancel(jobId);
+    expect(await other.cancelRequested(jobId)).toBe(true);
+    const ended = await store.setStatus(jobId, { status: 'CANCELLED', closedBy: 'finish' });
+    await store.reopen(ended, { attempt: 2 });
+    expect(await other.cancelRequested(jobId)).toBe(false);
+    // What was no flag may be five seconds old.
+    await store.requestCancel(jobId);
+    expect(await other.cancelRequested(jobId)).toBe(false);
+    clock.advance(5000);
+    expect(await other.cancelRequested(jobId)).toBe(true);
   });
 
   test('are reopened without end, error or flag, by one of two', async () => {
