@@ -311,6 +311,21 @@ describe('S3 adapter: listing, copying, deleting', () => {
     });
   });
 
+  it('a copy has the tags of its own place, so that nobody need read those of the source', async () => {
+    const copied = ok(
+      {},
+      `<CopyObjectResult><ChecksumSHA256>${CHECKSUM}</ChecksumSHA256></CopyObjectResult>`,
+    );
+    const head = ok({ etag: '"c"', 'content-length': '5' });
+    const { artifacts, requests } = await double(copied, head, copied, head);
+    await artifacts.copy('jobs/w.1/stage/a', 'libraries/l/1/a');
+    await artifacts.copy('uploads/a', 'jobs/w.1/output/a');
+    const [plain, , tagged] = requests.map(({ headers }) => headers);
+    expect(plain!['x-amz-tagging-directive']).toBe('REPLACE');
+    expect(plain!['x-amz-tagging'] ?? '').toBe('');
+    expect(tagged).toMatchObject({ 'x-amz-tagging-directive': 'REPLACE', 'x-amz-tagging': 'keep=output' });
+  });
+
   it('deletes', async () => {
     const { artifacts, requests } = await double((_, response) => void response.writeHead(204).end());
     await artifacts.delete('k');

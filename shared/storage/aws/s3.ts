@@ -204,6 +204,9 @@ export class S3Artifacts implements Artifacts {
           Key: to,
           CopySource: source,
           ChecksumAlgorithm: 'SHA256',
+          // Tags are those of the place, as for a put; copying the source's would ask for leave to read them.
+          TaggingDirective: 'REPLACE',
+          Tagging: new URLSearchParams(keepTag(to)).toString(),
         }),
       ),
     );
