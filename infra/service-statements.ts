@@ -84,9 +84,16 @@ export function entryStatements(r: Resources): StatementSpec[] {
     },
     {
       sid: 'WriteUploads',
-      wildcard: 'Upload and job ids are made at run time.',
+      wildcard: 'Upload ids are made at run time.',
       actions: ['s3:PutObject'],
-      resources: [`${r.bucketArn}/uploads/*`, `${r.bucketArn}/jobs/*/problem.json`],
+      resources: [`${r.bucketArn}/uploads/*`],
+    },
+    {
+      sid: 'WriteProblems',
+      wildcard: 'Job ids are made at run time; the name of the object is one.',
+      // What lies under jobs/ carries the tag of its retention, which is a permission of its own.
+      actions: ['s3:PutObject', 's3:PutObjectTagging'],
+      resources: [`${r.bucketArn}/jobs/*/problem.json`],
     },
     {
       sid: 'ReadObjects',

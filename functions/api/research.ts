@@ -32,7 +32,8 @@ import { CancelBody, NoQuery } from './schemas.ts';
  */
 
 const WORKFLOW = 'deep-research';
-const RESPONSE_MS = 20_000;
+/** The longest that a response takes; the function's and the gateway's time-outs are longer. */
+export const RESPONSE_MS = 20_000;
 const POLL_MS = 200;
 /** How long a response waits for more once it has something to tell. */
 const LINGER_MS = 250;

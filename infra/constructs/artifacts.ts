@@ -42,6 +42,8 @@ export function lifecycleRules(
       id: 'tidy',
       abortIncompleteMultipartUploadAfter: Duration.days(3),
       noncurrentVersionExpiration: Duration.days(30),
+      // What an expired object leaves behind once its old versions are gone.
+      expiredObjectDeleteMarker: true,
     },
     expire('ingest', 'ingest/', 90),
     ...DAY_RULES.map(({ prefix, days }) => expire(prefix.replace(/\/$/, '').replace('/', '-'), prefix, days)),

@@ -31,6 +31,12 @@ export interface FrontRoute {
 /** Routes that make work; they are throttled harder (infra-api-cli section 7). */
 const HEAVY = new Set(['POST /v1/jobs', 'POST /v1/uploads']);
 
+/** Routes that only read and write records, whose speed says how the API is; others wait for events, searches or tools. */
+export const PROMPT_ROUTES = ['GET /v1/jobs', 'GET /v1/jobs/{jobId}', 'POST /v1/jobs'];
+
+const THROTTLE = { rateLimit: 50, burstLimit: 100 };
+const HEAVY_THROTTLE = { rateLimit: 5, burstLimit: 10 };
+
 /** The HTTP API: one route each, one authoriser a stage, throttles and access logs. */
 export class HttpApiFront extends Construct {
   readonly api: HttpApi;
@@ -51,7 +57,17 @@ export class HttpApiFront extends Construct {
             corsPreflight: {
               allowOrigins: context.corsOrigins,
               allowMethods: [CorsHttpMethod.GET, CorsHttpMethod.POST],
-              allowHeaders: ['authorization', 'content-type', 'idempotency-key'],
+              allowHeaders: [
+                'authorization',
+                'content-type',
+                'idempotency-key',
+                'if-none-match',
+                'last-event-id',
+                // What a browser's SigV4 adds.
+                'x-amz-content-sha256',
+                'x-amz-date',
+                'x-amz-security-token',
+              ],
               exposeHeaders: ['location', 'etag', 'retry-after', 'x-request-id', 'idempotency-replayed'],
               maxAge: Duration.hours(1),
             },
@@ -67,11 +83,14 @@ export class HttpApiFront extends Construct {
       httpApi: this.api,
       stageName: '$default',
       autoDeploy: true,
-      throttle: { rateLimit: 50, burstLimit: 100 },
+      throttle: THROTTLE,
     });
-    const integration = new HttpLambdaIntegration('Handler', props.handler);
+    // One permission for the API, whose every route is ours: one a route would fill the 20 KB of a function's policy.
+    const integration = new HttpLambdaIntegration('Handler', props.handler, {
+      scopePermissionToRoute: false,
+    });
     const authorizer = authorizerOf(context);
-    const heavy: string[] = [];
+    const settled: string[] = [];
     for (const route of props.routes) {
       const key = `${route.method} ${route.path}`;
       const open = route.scope === undefined;
@@ -93,11 +112,22 @@ export class HttpApiFront extends Construct {
           'AwsSolutions-APIG4',
           'The health route tells only that the API is there and its version.',
         );
-      if (HEAVY.has(key)) heavy.push(key);
+      if (HEAVY.has(key) || PROMPT_ROUTES.includes(key)) settled.push(key);
     }
     const cfnStage = stage.node.defaultChild as CfnStage;
     cfnStage.routeSettings = Object.fromEntries(
-      heavy.sort().map((key) => [key, { ThrottlingRateLimit: 5, ThrottlingBurstLimit: 10 }]),
+      settled.sort().map((key) => {
+        const { rateLimit, burstLimit } = HEAVY.has(key) ? HEAVY_THROTTLE : THROTTLE;
+        return [
+          key,
+          {
+            // Settings of a route stand for all of the stage's, so the throttle is said again.
+            ThrottlingRateLimit: rateLimit,
+            ThrottlingBurstLimit: burstLimit,
+            ...(PROMPT_ROUTES.includes(key) ? { DetailedMetricsEnabled: true } : {}),
+          },
+        ];
+      }),
     );
     for (const child of this.node.children) {
       if (child instanceof HttpRoute) cfnStage.node.addDependency(child);

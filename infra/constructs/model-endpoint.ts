@@ -21,7 +21,7 @@ export const Deploy = z.strictObject({
   instances: z.strictObject({ min: z.int().min(0), max: z.int().min(1) }),
   /** Requests one instance treats at once. */
   perInstance: z.int().min(1).default(4),
-  /** Queued requests an instance that scaling aims at. */
+  /** Queued requests an instance that scaling of an asynchronous endpoint aims at. */
   targetBacklog: z.number().positive().default(5),
   startupTimeoutSeconds: z.int().min(60).max(3600).default(900),
 });
@@ -32,6 +32,8 @@ export interface ModelEndpointProps {
   deploy: Deploy;
   bucketName: string;
   bucketArn: string;
+  /** The bucket's customer key, when it has one. */
+  kmsArn?: string;
   topics: { success: ITopic; error: ITopic };
   alarmTopic: ITopic;
 }
@@ -113,7 +115,7 @@ export class ModelEndpoint extends Construct {
     }
     allow(
       'Logs',
-      ['logs:CreateLogStream', 'logs:PutLogEvents', 'logs:CreateLogGroup'],
+      ['logs:CreateLogStream', 'logs:DescribeLogStreams', 'logs:PutLogEvents', 'logs:CreateLogGroup'],
       [
         stack.formatArn({
           service: 'logs',
@@ -141,6 +143,7 @@ export class ModelEndpoint extends Construct {
         [`${props.bucketArn}/async/out/*`, `${props.bucketArn}/async/fail/*`],
         'SageMaker names the objects of asynchronous results.',
       );
+      if (props.kmsArn) allow('Key', ['kms:Decrypt', 'kms:GenerateDataKey'], [props.kmsArn]);
       allow('AsyncTell', ['sns:Publish'], [props.topics.success.topicArn, props.topics.error.topicArn]);
     }
     return role;
@@ -157,11 +160,12 @@ export class ModelEndpoint extends Construct {
     target.addResourceDependency(this.endpoint);
     const dimensions = { EndpointName: model.endpoint.name! };
     new CfnScalingPolicy(this, 'Backlog', {
-      policyName: `${model.name}-${isAsync ? 'backlog' : 'invocations'}`,
+      policyName: `${model.name}-${isAsync ? 'backlog' : 'concurrency'}`,
       policyType: 'TargetTrackingScaling',
       scalingTargetId: target.ref,
       targetTrackingScalingPolicyConfiguration: {
-        targetValue: deploy.targetBacklog,
+        // A real-time instance is asked for as many as it treats at once; asynchronous requests may queue.
+        targetValue: isAsync ? deploy.targetBacklog : deploy.perInstance,
         scaleInCooldown: 600,
         scaleOutCooldown: 120,
         ...(isAsync
@@ -174,8 +178,9 @@ export class ModelEndpoint extends Construct {
               },
             }
           : {
+              // Requests a container has at once, queued ones and streams included; a rate would say nothing of their length.
               predefinedMetricSpecification: {
-                predefinedMetricType: 'SageMakerVariantInvocationsPerInstance',
+                predefinedMetricType: 'SageMakerVariantConcurrentRequestsPerModelHighResolution',
               },
             }),
       },

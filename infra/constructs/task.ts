@@ -71,6 +71,8 @@ export class Task extends Construct {
       timeout: Duration.seconds(props.timeoutSeconds),
       ephemeralStorageSize: Size.mebibytes(props.ephemeralMb ?? 512),
       role: this.role.withoutPolicyUpdates(),
+      // Executions that began before a deployment, and a rolled back alias, name the versions of their own day.
+      currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
       logGroup,
       tracing: Tracing.ACTIVE,
       environment: {

@@ -21,7 +21,7 @@ import {
 import { Construct } from 'constructs';
 import { definitionFile, definitionText } from '#functions/definitions.ts';
 import { bundleOf } from '#functions/bundling.ts';
-import { usesSandbox, type WorkflowEntry } from '#shared/task/catalog.ts';
+import { callsModels, usesSandbox, type WorkflowEntry } from '#shared/task/catalog.ts';
 import { pascalCase, placeholdersOf } from '#shared/task/placeholders.ts';
 import type { Context } from '../context.ts';
 import { distributedMapLabels, nestedWorkflows } from '../definitions.ts';
@@ -50,7 +50,7 @@ export interface WorkflowProps {
   alarmTopic: ITopic;
 }
 
-/** Where `infer` gets identity tokens, when not from STS (shared/models/providers/oidc.ts). */
+/** Where tasks that call models get identity tokens, when not from STS (shared/models/providers/oidc.ts). */
 const identityEnvironment = ({ oidc }: Context): Record<string, string> => ({
   ...(oidc?.tokenUrl ? { AGENTMILL_OIDC_TOKEN_URL: oidc.tokenUrl } : {}),
   ...(oidc?.tokenFile ? { AGENTMILL_OIDC_TOKEN_FILE: oidc.tokenFile } : {}),
@@ -87,10 +87,10 @@ export class Workflow extends Construct {
             ...props.environment,
             AGENTMILL_WORKFLOW: entry.name,
             AGENTMILL_TASK: task,
-            ...(spec.platform === 'infer' ? identityEnvironment(context) : {}),
+            ...(callsModels(spec) ? identityEnvironment(context) : {}),
             ...(usesSandbox(spec) ? { AGENTMILL_SANDBOX_FUNCTION: props.resources.sandboxArn } : {}),
           },
-          inVpc: spec.platform === 'infer',
+          inVpc: callsModels(spec),
         }),
       );
     }

@@ -9,7 +9,7 @@ import type { Construct } from 'constructs';
 import { services } from '#functions/services.ts';
 import type { WorkflowEntry } from '#shared/task/catalog.ts';
 import { pascalCase } from '#shared/task/placeholders.ts';
-import { HttpApiFront, type FrontRoute } from '../constructs/http-api-front.ts';
+import { HttpApiFront, PROMPT_ROUTES, type FrontRoute } from '../constructs/http-api-front.ts';
 import { alarmAbove } from '../constructs/machine-alarms.ts';
 import { Task } from '../constructs/task.ts';
 import type { Context } from '../context.ts';
@@ -19,6 +19,9 @@ import { machineName, rulePrefix } from '../names.ts';
 import type { SharedValues } from '../shared-values.ts';
 import type { StageSettings } from '../stages.ts';
 import { START_TIMEOUT } from './data.ts';
+
+/** Longer than any route waits (20 s for events), shorter than the 30 s after which an HTTP API gives up. */
+export const API_TIMEOUT = Duration.seconds(28);
 
 export interface EntryStackProps extends StackProps {
   context: Context;
@@ -56,7 +59,7 @@ export class EntryStack extends Stack {
       memoryMb: 1769,
       statements: apiStatements(resources),
       environment: { ...common.environment, AGENTMILL_SANDBOX_FUNCTION: resources.sandboxArn },
-      timeoutSeconds: 20,
+      timeoutSeconds: API_TIMEOUT.toSeconds(),
     });
     this.front = new HttpApiFront(this, 'Front', {
       context,
@@ -146,14 +149,19 @@ export class EntryStack extends Stack {
   }
 
   private alarms(context: Context, topic: ITopic): void {
-    const metric = (metricName: string, statistic: string): Metric =>
-      new Metric({
+    const metric = (metricName: string, statistic: string, route?: string): Metric => {
+      const [method, path] = route?.split(' ') ?? [];
+      return new Metric({
         namespace: 'AWS/ApiGateway',
         metricName,
-        dimensionsMap: { ApiId: this.front.api.apiId },
+        dimensionsMap: {
+          ApiId: this.front.api.apiId,
+          ...(method && path ? { Stage: '$default', Method: method, Resource: path } : {}),
+        },
         statistic,
         period: Duration.minutes(5),
       });
+    };
     alarmAbove(this, 'ServerErrors', {
       description: 'Over 1 % of API requests fail. Runbook: docs/runbooks/stuck-job.md',
       metric: new MathExpression({
@@ -168,7 +176,14 @@ export class EntryStack extends Stack {
     alarmAbove(this, 'Latency', {
       description:
         'The API answers slower than 3 s at the 99th percentile. Runbook: docs/runbooks/throttling.md',
-      metric: metric('Latency', 'p99'),
+      metric: new MathExpression({
+        label: 'slowest p99, ms',
+        period: Duration.minutes(5),
+        expression: 'MAX([l0, l1, l2])',
+        usingMetrics: Object.fromEntries(
+          PROMPT_ROUTES.map((route, i) => [`l${i}`, metric('Latency', 'p99', route)]),
+        ),
+      }),
       threshold: 3000,
       topic,
       periods: 3,

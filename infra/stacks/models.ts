@@ -118,6 +118,7 @@ export class ModelsStack extends Stack {
           deploy: deploy.data,
           bucketName,
           bucketArn: resources.bucketArn,
+          ...(resources.kmsArn ? { kmsArn: resources.kmsArn } : {}),
           topics,
           alarmTopic,
         }),

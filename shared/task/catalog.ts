@@ -20,6 +20,10 @@ export type Capability =
 export const usesSandbox = ({ capabilities }: Pick<TaskEntry, 'capabilities'>): boolean =>
   capabilities.includes('sandbox:invoke');
 
+/** Whether a task calls models itself: `infer`, and agents whose steps wait for no other task. */
+export const callsModels = ({ capabilities }: Pick<TaskEntry, 'capabilities'>): boolean =>
+  capabilities.some((capability) => capability.startsWith('models:'));
+
 /** What lies beside a bundled module because it cannot be inside it. */
 export interface BundleExtras {
   /**
