@@ -42,7 +42,11 @@ function turnOf({ events, executions }: Changes): Turn {
   const mapOf = new Map([...executions].map(({ id, parent }) => [id, parent?.run.frame.state]));
   const turn: Turn = { entered: [], left: [] };
   for (const { execution, type, details } of events) {
-    const list = type.endsWith('StateEntered') ? turn.entered : type.endsWith('StateExited') ? turn.left : undefined;
+    const list = type.endsWith('StateEntered')
+      ? turn.entered
+      : type.endsWith('StateExited')
+        ? turn.left
+        : undefined;
     if (list === undefined) continue;
     const { name } = Object.values(JSON.parse(details!) as Record<string, { name: string }>)[0]!;
     const map = mapOf.get(execution);

@@ -1,19 +1,27 @@
 import type { ChatAnswer, ChatCall } from '#test/e2e/chat-stub.ts';
 import type { Json } from '#shared/storage/ports.ts';
 import type { RunOptions } from '#local/platform.ts';
+import type { StatePath } from './tool-library-deaths.ts';
 
 /** Jobs of tool-library that between them enter every state of its machine, and the model that some roles pay for. */
 
 export interface KilledJob {
   input: { [field: string]: Json };
   options?: RunOptions;
-  /** Asked to stop when it has entered this state, before anything is done there. */
-  cancelIn?: string;
+  /** Asked to stop as soon as it has entered this state. */
+  cancelIn?: StatePath;
   status: string;
 }
 
 /** Roles that the paid model plays. */
-const PAID = ['extract-tools', 'fix-syntax', 'judge-tools', 'refine-tools', 'review-blueprint', 'review-code'];
+const PAID = [
+  'extract-tools',
+  'fix-syntax',
+  'judge-tools',
+  'refine-tools',
+  'review-blueprint',
+  'review-code',
+];
 
 interface Solved {
   question: string;
@@ -61,14 +69,14 @@ function tool(name: string, parameters: Record<string, string>, value: string): 
   return `def ${name}(${signature.join(', ')}) -> float:\n    """The ${name.replaceAll('_', ' ')}.\n\n    Args:\n${described.join('\n')}\n    """\n    return ${value}\n`;
 }
 
-const solved = Array.from({ length: 20 }, (_, n) => (n % 2 === 0 ? profit(n) : remainder(n)));
+const solved = Array.from({ length: 14 }, (_, n) => (n % 2 === 0 ? profit(n) : remainder(n)));
 /** The one whose code comes without its colon, and the one that the judge wants rewritten. */
 const [BROKEN, UNCLEAR] = [solved[4]!, solved[5]!];
 const CLEARER = 'Clearer: ';
 
 const problems = solved.map(({ question, reasoning, answer }) => ({ question, reasoning, answer }));
 const tools = solved
-  .slice(0, 6)
+  .slice(0, 4)
   .map(({ question, answer, code, call }) => ({ question, answer, code, call }));
 
 /** What the paid model says: the same to the same prompt, whenever it is asked. */
@@ -87,7 +95,10 @@ export function paidReply({ role, prompt }: ChatCall): ChatAnswer {
     'review-blueprint': () => ({ verdict: 'PASS', suggestions: [] }),
     'review-code': () =>
       prompt.includes('litres')
-        ? { verdict: 'FAIL', feedback: [{ problem: 'Nobody would look for it here.', suggestion: 'Name it.' }] }
+        ? {
+            verdict: 'FAIL',
+            feedback: [{ problem: 'Nobody would look for it here.', suggestion: 'Name it.' }],
+          }
         : { verdict: 'PASS', feedback: [] },
   };
   return JSON.stringify(answers[role]!());
@@ -100,31 +111,34 @@ const written = ({ code, call }: Solved, broken: boolean) => ({
 });
 
 const models = (roles: readonly string[]) => Object.fromEntries(roles.map((role) => [role, 'paid']));
-const tree = { seed: 8, batch: 6, depth: 2, minCluster: 1 };
-/** Imported tools, and a role whose first call costs more than there is. */
-const pennyless = (role: string): KilledJob => ({
-  input: { source: tools, libraryId: role, review: 'execute', tree: { ...tree, seed: 3, batch: 2 }, models: models([role]) },
+/** A seed and batches, so that the tree is updated. */
+const tree = (seed: number, batch: number) => ({ seed, batch, depth: 2, minCluster: 1 });
+const few = { source: tools, review: 'execute', tree: tree(2, 1) };
+
+/** The first call of this role costs more than there is. */
+const poorAt = (role: string): KilledJob => ({
+  input: { ...few, libraryId: role, models: models([role]) },
   options: { budget: { usd: 0.000001 } },
   status: 'BUDGET_EXHAUSTED',
 });
 
-export const KILLED_JOBS: Record<string, KilledJob> = {
+/** The job is asked to stop when it has entered a state, before anything is done there. */
+const cancelledIn = (state: string, source: Json = tools): KilledJob => ({
+  input: { ...few, source, libraryId: 'cancelled' },
+  cancelIn: state,
+  status: 'CANCELLED',
+});
+
+export const KILLED_JOBS = {
   'solved problems': {
-    input: { source: problems, libraryId: 'killed', tree, evaluate: true, models: models(PAID) },
+    input: { source: problems, libraryId: 'killed', tree: tree(6, 4), evaluate: true, models: models(PAID) },
     status: 'SUCCEEDED',
   },
-  'a budget that ends in CreateTools': {
-    ...pennyless('judge-tools'),
-    input: { ...pennyless('judge-tools').input, source: problems.slice(0, 6) },
-  },
-  'a budget that ends in UpdateTree': pennyless('update-clusters'),
-  'a budget that ends in AssignTools': pennyless('assign-clusters'),
-  'a budget that ends in Blueprint': pennyless('blueprint'),
-  'a budget that ends in Aggregate': pennyless('write-code'),
-  'cancelled in EmbedTools': {
-    input: { source: tools, libraryId: 'cancelled' },
-    cancelIn: 'EmbedTools/Embed',
-    status: 'CANCELLED',
-  },
+  'no money for UpdateTree': poorAt('update-clusters'),
+  'no money for AssignTools': poorAt('assign-clusters'),
+  'no money for Blueprint': poorAt('blueprint'),
+  'cancelled in CreateTools': cancelledIn('CreateTools/PlanExtract', problems.slice(0, 2)),
+  'cancelled in EmbedTools': cancelledIn('EmbedTools/Embed'),
+  'cancelled in Aggregate': cancelledIn('Aggregate/PlanWrite'),
   'no such source': { input: { source: 'in/nothing.jsonl', libraryId: 'nothing' }, status: 'FAILED' },
-};
+} satisfies Record<string, KilledJob>;

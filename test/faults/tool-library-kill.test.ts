@@ -1,25 +1,30 @@
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { closeAnalyser } from '#functions/tool-library/python/analyser.ts';
 import { closeSandboxes } from '#functions/tool-library/sandbox.ts';
 import { catalog, definitionOf, openPlatform } from '#local/platform.ts';
+import type { LedgerRow } from '#shared/models/types.ts';
 import { jobControl } from '#shared/task/job-control.ts';
 import type { Job } from '#shared/task/jobs.ts';
 import { chatStub, type ChatStub } from '#test/e2e/chat-stub.ts';
-import { armDeaths, statesOf, type StatePath } from './tool-library-deaths.ts';
 import { answeredIn, keysIn, rowsOf } from './killed-job.ts';
+import type { Order } from './tool-library-child.ts';
+import { armDeaths, statesOf, type Deaths, type StatePath } from './tool-library-deaths.ts';
 import { KILLED_JOBS, paidReply, type KilledJob } from './tool-library-jobs.ts';
 
-// One child at a time: where a process dies, nothing else of it is under way that would live on in this one.
+// One child at a time: where a platform dies in this process, no other task of it is under way that would live on.
 vi.mock(import('node:os'), async (original) => ({ ...(await original()), availableParallelism: () => 1 }));
+
+const LONG = 900_000;
 
 let dir: string;
 let stub: ChatStub;
 let env: Record<string, string>;
-/** Platforms that died here close when they can: tasks that wait for a dead engine get ten seconds. */
+/** Platforms that died here close when they can: a task that waits for a dead engine is given ten seconds. */
 const dead: Promise<void>[] = [];
 
 beforeAll(async () => {
@@ -36,8 +41,8 @@ beforeAll(async () => {
     limits: { rpm: 60_000, tpm: 600_000_000, concurrency: 8 },
     features: { jsonSchema: true, tools: false, streaming: false },
   };
-  const models = [{ name: 'builtin', provider: 'builtin' }, paid];
   env = { AGENTMILL_MODELS: join(dir, 'models.json') };
+  const models = [{ name: 'builtin', provider: 'builtin' }, paid];
   writeFileSync(env.AGENTMILL_MODELS!, JSON.stringify({ models, routes: [] }));
 });
 
@@ -48,32 +53,31 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 }, 60_000);
 
-const states = statesOf(definitionOf(catalog.find(({ name }) => name === 'tool-library')!) as { States: unknown });
-const diedIn = new Set<StatePath>();
-const lostIn = new Set<StatePath>();
+type Mortality = Pick<Deaths, 'before' | 'after'>;
+const IMMORTAL: Mortality = { before: () => false, after: () => false };
 
-/** One life of a platform: the job's end, or undefined where the platform died. */
-async function life(dataDir: string, job: KilledJob, mortal: boolean): Promise<Job | undefined> {
+/** One life of a platform in this process: the job's end, or undefined where the platform died. */
+async function life(dataDir: string, job: KilledJob, mortality: Mortality): Promise<Job | undefined> {
   const death = Promise.withResolvers<undefined>();
-  const fresh = (seen: Set<StatePath>, paths: readonly StatePath[]): boolean => {
-    if (!mortal) return false;
-    const size = seen.size;
-    for (const path of paths) seen.add(path);
-    return seen.size > size;
-  };
   const disarm = armDeaths({
-    before: ({ left }) => fresh(lostIn, left),
-    after: ({ entered }) => fresh(diedIn, entered),
+    ...mortality,
     die() {
       death.resolve(undefined);
-      throw new Error('The platform dies.');
+      throw new Error('The platform has died.');
     },
   });
   const platform = await openPlatform({ dataDir, env });
   try {
-    const running = platform.run('tool-library', job.input, { ...job.options, idempotencyKey: 'killed' });
-    running.catch(() => {});
-    return await Promise.race([running, death.promise]);
+    const running = platform.run('tool-library', job.input, {
+      ...job.options,
+      idempotencyKey: job.input.libraryId as string,
+    });
+    const ended = running.then(async (ending) => {
+      await platform.engine.wait(ending.executionId!);
+      return ending;
+    });
+    ended.catch(() => {});
+    return await Promise.race([ended, death.promise]);
   } finally {
     await platform.drain(0);
     disarm();
@@ -81,24 +85,132 @@ async function life(dataDir: string, job: KilledJob, mortal: boolean): Promise<J
   }
 }
 
-test.each(Object.entries(KILLED_JOBS))('%s', async (name, job) => {
-  const t0 = performance.now();
-  const quiet = join(dir, `${name} quiet`);
-  const a = await life(quiet, job, false);
-  const t1 = performance.now();
-  console.log(name, a!.status, a!.error, a!.yields, Math.round(t1 - t0));
-  const killed = join(dir, `${name} killed`);
-  let lives = 0;
-  let b;
-  const slow = [];
-  while (!b) {
-    const s = performance.now();
-    b = await life(killed, job, true);
-    slow.push([Math.round(performance.now() - s), [...lostIn].at(-1), [...diedIn].at(-1)].join(' '));
-    lives++;
+/** Asks for the job's end while no platform is alive. */
+async function cancel(dataDir: string): Promise<void> {
+  const platform = await openPlatform({ dataDir, env, paused: true });
+  await jobControl(platform.runtime, catalog).cancel(jobIdIn(dataDir));
+  await platform.close();
+}
+
+/** A job through as many lives as it takes. */
+async function livesOf(dataDir: string, job: KilledJob, mortality: Mortality) {
+  const before = stub.answered.length;
+  const { cancelIn } = job;
+  let cancelled = cancelIn === undefined;
+  for (let lives = 1; ; lives++) {
+    let cancelling = false;
+    const ended = await life(dataDir, job, {
+      before: mortality.before,
+      after: (turn) => {
+        const mortal = mortality.after(turn);
+        cancelling = !cancelled && turn.entered.includes(cancelIn!);
+        return mortal || cancelling;
+      },
+    });
+    if (ended) {
+      const calls = stub.answered.slice(before).map(({ body }) => body);
+      return { job: ended, lives, calls: calls.sort(), ...(await leftBy(dataDir)) };
+    }
+    if (cancelling) await cancel(dataDir);
+    cancelled ||= cancelling;
   }
-  console.log(lives, b.status, Math.round(performance.now() - t1), slow.filter((x) => parseInt(x) > 250));
-}, 300_000);
-test('all', () => {
-  console.log(states.filter(({ path }) => !diedIn.has(path)));
-});
+}
+type Outcome = Awaited<ReturnType<typeof livesOf>>;
+
+const rootOf = (dataDir: string): string => join(dataDir, 'objects', 'agentmill-local');
+const jobIdIn = (dataDir: string): string => readdirSync(join(rootOf(dataDir), 'jobs'))[0]!;
+
+/** What a job leaves that must not depend on how often it was killed: hashes of its files, and its ledger. */
+async function leftBy(dataDir: string): Promise<{ files: Record<string, string>; rows: LedgerRow[] }> {
+  const root = rootOf(dataDir);
+  const files: Record<string, string> = {};
+  const output = join(root, 'jobs', jobIdIn(dataDir), 'output');
+  for (const folder of [output, join(root, 'libraries')]) {
+    if (!existsSync(folder)) continue;
+    for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const path = join(entry.parentPath, entry.name);
+      let bytes: Buffer | string = readFileSync(path);
+      // Beside the content a manifest tells of the run: times, and what came from the cache.
+      if (path === join(output, 'manifest.json'))
+        bytes = JSON.stringify((JSON.parse(bytes.toString()) as { content: unknown }).content);
+      files[relative(root, path)] = createHash('sha256').update(bytes).digest('hex');
+    }
+  }
+  return { files, rows: await rowsOf(dataDir, jobIdIn(dataDir)) };
+}
+
+/** A killed job has given what the quiet one gave, with the same calls: none was answered, let alone paid, once more. */
+function expectSame(name: string, killed: Outcome, quiet: Outcome): void {
+  expect(killed.job, name).toMatchObject({ status: quiet.job.status, yields: quiet.job.yields });
+  expect(killed.files, name).toEqual(quiet.files);
+  expect(killed.calls, name).toEqual(quiet.calls);
+  expect(killed.job.cost.microUsd, name).toBe(quiet.job.cost.microUsd);
+  expect(
+    killed.rows.filter(({ state }) => state === 'open'),
+    name,
+  ).toEqual([]);
+  const answered = answeredIn(killed.rows);
+  expect(keysIn(answered).size, name).toBe(answered.length);
+  expect(keysIn(killed.rows), name).toEqual(keysIn(quiet.rows));
+}
+
+let quietProblems: Outcome;
+
+test(
+  '[tool-library 25] killed in each state of its machine, what was done there lost: manifest and library byte-identical, nothing paid twice',
+  async () => {
+    const tool = catalog.find(({ name }) => name === 'tool-library')!;
+    const states = statesOf(definitionOf(tool) as { States: unknown });
+    const alive = { task: new Set<StatePath>(), other: new Set<StatePath>() };
+    for (const { path, type } of states) alive[type === 'Task' ? 'task' : 'other'].add(path);
+    /** Dies once in each state. */
+    const dies = (among: Set<StatePath>, paths: readonly StatePath[]): boolean =>
+      paths.filter((path) => among.delete(path)).length > 0;
+
+    for (const [name, job] of Object.entries<KilledJob>(KILLED_JOBS)) {
+      const quiet = await livesOf(join(dir, name), job, IMMORTAL);
+      expect(quiet.job.status, name).toBe(job.status);
+      if (job === KILLED_JOBS['solved problems']) quietProblems = quiet;
+      const killed = await livesOf(join(dir, `${name}, killed`), job, {
+        before: ({ left }) => dies(alive.task, left),
+        after: ({ entered }) => dies(alive.other, entered),
+      });
+      expect(killed.lives, name).toBeGreaterThan(quiet.lives);
+      expectSame(name, killed, quiet);
+    }
+    expect(quietProblems.calls.length).toBeGreaterThan(30);
+    expect([...alive.task, ...alive.other]).toEqual([]);
+  },
+  LONG,
+);
+
+/** A life in a process of its own. */
+async function childLife(order: Order): Promise<NodeJS.Signals | null> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'tool-library-child.ts')], {
+    env: { ...process.env, ...env, ORDER: JSON.stringify(order) },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  return new Promise((resolve) => child.once('close', (_code, signal) => resolve(signal)));
+}
+
+test(
+  '[tool-library 25] the same where whole processes are killed (SIGKILL), in states of each part of the machine',
+  async () => {
+    const dataDir = join(dir, 'processes');
+    const before = stub.answered.length;
+    const deaths: Order['death'][] = [
+      { when: 'left', state: 'CreateTools/InferJudge' },
+      { when: 'left', state: 'Aggregate/RunSibCases' },
+      { when: 'entered', state: 'VerifyLibrary/Verify' },
+      { when: 'left', state: 'Publish' },
+    ];
+    for (const death of deaths) {
+      expect(await childLife({ dataDir, job: 'solved problems', death }), death!.state).toBe('SIGKILL');
+    }
+    const last = await livesOf(dataDir, KILLED_JOBS['solved problems'], IMMORTAL);
+    const calls = stub.answered.slice(before).map(({ body }) => body);
+    expectSame('processes', { ...last, calls: calls.sort() }, quietProblems);
+  },
+  LONG,
+);

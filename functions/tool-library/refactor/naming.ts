@@ -1,5 +1,6 @@
 import { isNode, type AstNode } from '../python/ast.ts';
-import { type Leaf } from './forms.ts';
+import type { Leaf, Skeleton } from './forms.ts';
+import { formulaOf } from './formula.ts';
 import { isNeutral, type Generalisation, type Variable } from './generalise.ts';
 import { fresh } from './names.ts';
 import { fill } from './skeleton.ts';
@@ -177,6 +178,7 @@ function docstringFor(
   common: readonly string[],
   required: readonly string[],
 ): string {
+  const formula = formulaOf(merged, parameters);
   const shared = new Set(common);
   const subjects = distinct(
     merged.skeletons.map(({ name }) => subjectOf(tokensOf(name).filter((token) => !shared.has(token)))),
@@ -190,11 +192,29 @@ function docstringFor(
       (each) => each !== words(parameters[index]!),
     );
     const says = spoken(called.length > 0 ? called.slice(0, 6) : [words(parameters[index]!)], 'or');
-    return `    ${parameters[index]!}: ${says}.`;
+    const phrases = phrasesOf(variable, merged.skeletons);
+    const asIn = phrases.length > 0 ? `; as in "${phrases.join('", "')}"` : '';
+    return `    ${parameters[index]!}: ${says}${asIn}.`;
   });
   const args = lines.length > 0 ? `\n\nArgs:\n${lines.join('\n')}` : '';
-  return `${what.slice(0, 1).toUpperCase()}${what.slice(1)}${covers}.${args}`;
+  const text = formula === undefined ? '' : `: ${formula}`;
+  return `${what.slice(0, 1).toUpperCase()}${what.slice(1)}${covers}${text}.${args}`;
 }
+
+/** Sources' words for a parameter that are kept, and the most characters of each. */
+const MAX_PHRASES = 6;
+const MAX_PHRASE = 60;
+
+/** How sources describe a variable: the words it is recognised by in a question, by solvers and by search. */
+const phrasesOf = ({ column }: Variable, skeletons: readonly Skeleton[]): string[] =>
+  distinct(
+    column.map((leaf, tool) => {
+      if (leaf.kind !== 'parameter') return '';
+      const found = skeletons[tool]!.parameters.find(({ name }) => name === leaf.name);
+      const line = (found?.description ?? '').replace(/[\s"]+/g, ' ').trim();
+      return line.length <= MAX_PHRASE ? line : line.slice(0, MAX_PHRASE).replace(/\s\S*$/, '');
+    }),
+  ).slice(0, MAX_PHRASES);
 
 /** What a name is about: its nouns, else all its words. */
 const subjectOf = (tokens: readonly string[]): string => {

@@ -54,6 +54,6 @@ export const patchCodeRole = toolLibraryRole<PatchCodeInput, Code>({
       code: codeText(code),
       feedback: feedbackItems(feedback),
     }),
-  builtinVersion: 1,
+  builtinVersion: 2,
   builtin: async (input) => (await import('../builtin/refactoring.ts')).patchCode(input),
 });

@@ -41,6 +41,6 @@ export const writeCodeRole = toolLibraryRole<WriteCodeInput, Code>({
       tools: sourcesText(tools),
       draft: draft.functions.length > 0 ? codeText(draft) : undefined,
     }),
-  builtinVersion: 1,
+  builtinVersion: 2,
   builtin: async (input) => (await import('../builtin/refactoring.ts')).writeCode(input),
 });

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { defineTask } from '#shared/task/define-task.ts';
 import { assemble } from '../assemble/assemble.ts';
 import { loadConfig } from '../config.ts';
-import { jobInput, RefSchema } from './refactor-schemas.ts';
+import { noteCaught } from '../stop.ts';
+import { jobInput, RefSchema, stopInput } from './refactor-schemas.ts';
 
 const count = z.int().nonnegative();
 
@@ -11,7 +12,10 @@ export const handler = defineTask({
   name: 'tool-library/assemble',
   // A cancelled job publishes what it has.
   evenIfCancelled: true,
-  input: z.object({ ...jobInput, pass: z.int().min(1).max(3).default(1) }),
+  input: z.object({ ...jobInput, ...stopInput, pass: z.int().min(1).max(3).default(1) }),
   output: z.object({ index: RefSchema, parts: count, tools: count, aggregated: count, kept: count }),
-  run: async ({ config, pass }, ctx) => assemble(ctx, await loadConfig(ctx.artifacts, config), pass),
+  async run({ jobId, config, pass, stop }, ctx) {
+    await noteCaught(ctx, jobId, stop);
+    return assemble(ctx, await loadConfig(ctx.artifacts, config), pass);
+  },
 });

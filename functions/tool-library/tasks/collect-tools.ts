@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { defineTask } from '#shared/task/define-task.ts';
 import { collectTools } from '../collect/collect.ts';
 import { loadConfig } from '../config.ts';
-import { jobInput, RefSchema } from './create-schemas.ts';
+import { noteCaught } from '../stop.ts';
+import { jobInput, RefSchema, stopInput } from './create-schemas.ts';
 
 const count = z.int().nonnegative();
 
@@ -10,7 +11,7 @@ const count = z.int().nonnegative();
 export const handler = defineTask({
   name: 'tool-library/collect-tools',
   evenIfCancelled: true,
-  input: z.object(jobInput),
+  input: z.object({ ...jobInput, ...stopInput }),
   output: z.object({
     index: RefSchema,
     ref: RefSchema,
@@ -22,7 +23,8 @@ export const handler = defineTask({
     open: count,
     stop: z.string().optional(),
   }),
-  async run({ jobId, config: ref }, ctx) {
+  async run({ jobId, config: ref, stop }, ctx) {
+    await noteCaught(ctx, jobId, stop);
     const collected = await collectTools(ctx, await loadConfig(ctx.artifacts, ref));
     await ctx.jobs.stage(jobId, 'EmbedTools', collected.tools);
     return collected;

@@ -8,6 +8,9 @@ export const RefSchema = ArtifactRefSchema as unknown as z.ZodType<ArtifactRef, 
 
 export const jobInput = { jobId: z.string(), config: RefSchema };
 
+/** The machine's `$stop`: what it caught, or `''`. */
+export const stopInput = { stop: z.string().default('') };
+
 const count = z.int().nonnegative();
 
 /** A line of `ingest/index.jsonl`. */

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { AGGREGATE_STAGES, BLUEPRINT_STAGES } from '../aggregate/steps.ts';
-import { jobInput, RefSchema } from './create-schemas.ts';
+import { jobInput, RefSchema, stopInput } from './create-schemas.ts';
 
 /** Shapes that the tasks of Blueprint and Aggregate take. */
 
-export { jobInput, RefSchema };
+export { jobInput, RefSchema, stopInput };
 
 const count = z.int().nonnegative();
 
