@@ -1,4 +1,5 @@
 import type { Finish, InferRequest, ModelEntry, ProviderDelta, ProviderReply, Usage } from '../types.ts';
+import { outputBound } from '../ledger/cost.ts';
 import { badResponse, unsent } from '../providers/errors.ts';
 import { renderPrompt } from './chat-template.ts';
 import { countOf, errorText, member, textOf, type Codec, type StreamDecoder } from './codec.ts';
@@ -28,7 +29,7 @@ function encode(
   return {
     inputs: renderPrompt(request.messages, model),
     parameters: {
-      max_new_tokens: params.maxOutputTokens ?? model.maxOutputTokens,
+      max_new_tokens: outputBound(request, model),
       do_sample: sampled,
       // TGI refuses a temperature of 0 and a top_p of 1.
       ...(sampled ? { temperature } : {}),

@@ -8,6 +8,7 @@ import type {
   ProviderReply,
   Usage,
 } from '../types.ts';
+import { outputBound } from '../ledger/cost.ts';
 import { badResponse, unsent } from '../providers/errors.ts';
 import { countOf, errorText, member, textOf, type Codec, type StreamDecoder } from './codec.ts';
 import { JsonStream } from './lines.ts';
@@ -35,7 +36,7 @@ function encode(
   return {
     model: model.served ?? model.name,
     messages: request.messages.map((message) => encodeMessage(message, model, images)),
-    max_tokens: params.maxOutputTokens ?? model.maxOutputTokens,
+    max_tokens: outputBound(request, model),
     // Servers' own defaults differ, so ours are spelt out.
     temperature: params.temperature ?? 0,
     top_p: params.topP ?? 1,

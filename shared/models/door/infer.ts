@@ -3,10 +3,12 @@ import { cacheKey, keyedModel, keyedRoute } from '../cache/key.ts';
 import type { CacheEntry } from '../cache/store.ts';
 import type { InferContext } from '../context.ts';
 import { cacheRow } from '../ledger/cache-row.ts';
+import { onAbort } from '../limits/on-abort.ts';
 import { checkRequest } from '../request-schema.ts';
 import { catalogueOf } from '../routes/catalogue.ts';
 import { POLICIES, type Hop } from '../routes/policy.ts';
 import type { InferRequest, InferResult, InferTrace, ModelEntry, RouteEntry } from '../types.ts';
+import { stopReason } from './attempt.ts';
 import { callModel, type ModelAnswer } from './call.ts';
 import type { Door } from './door.ts';
 import type { OnDelta } from './provider-call.ts';
@@ -80,7 +82,7 @@ export async function inferThrough(
   if ((request.cache ?? 'use') !== 'use') return finish(await work());
   for (;;) {
     const flight = door.flights.get(key);
-    const hit = flight ? await flight : await door.cache.get(key);
+    const hit = flight ? await unlessStopped(flight, ctx) : await door.cache.get(key);
     if (hit) return answerFromCache(door, request, ctx, key, hit, trace, listener);
     // What the flight before could not answer this caller tries itself; the first to get here leads the others.
     if (door.flights.has(key)) continue;
@@ -95,6 +97,20 @@ export async function inferThrough(
       door.flights.delete(key);
       land(entry);
     }
+  }
+}
+
+/** Waits for a call that somebody else makes, until this caller is stopped. */
+async function unlessStopped<T>(flight: Promise<T>, ctx: InferContext): Promise<T> {
+  const { signal } = ctx;
+  if (!signal) return flight;
+  if (signal.aborted) throw stopReason({ ctx })!;
+  const stopped = Promise.withResolvers<never>();
+  const ignore = onAbort(signal, () => stopped.reject(stopReason({ ctx })));
+  try {
+    return await Promise.race([flight, stopped.promise]);
+  } finally {
+    ignore();
   }
 }
 

@@ -91,9 +91,10 @@ export class RateBucket {
   /** Nothing begins before `time`: a server said so. */
   async pauseUntil(time: number): Promise<void> {
     this.#left.count = 0;
-    const { tat, absent } = await this.#current();
-    if (tat - BURST_MS >= time) return;
-    await this.#swap(tat, absent, time + BURST_MS);
+    for (;;) {
+      const { tat, absent } = await this.#current();
+      if (tat - BURST_MS >= time || (await this.#swap(tat, absent, time + BURST_MS))) return;
+    }
   }
 
   #ms(units: number): number {

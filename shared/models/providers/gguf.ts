@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { outputBound } from '../ledger/cost.ts';
 import {
   ProviderError,
   type Finish,
@@ -154,7 +155,7 @@ async function generate(
   try {
     const result = await chat.generateResponse(historyOf(request, model), {
       signal: attempt.signal,
-      maxTokens: params.maxOutputTokens ?? model.maxOutputTokens,
+      maxTokens: outputBound(request, model),
       temperature: params.temperature ?? 0,
       topP: params.topP ?? 1,
       ...(params.seed === undefined ? {} : { seed: params.seed }),

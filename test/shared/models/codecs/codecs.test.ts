@@ -58,6 +58,16 @@ const codeOf = (work: () => unknown): string => {
 
 describe.each(['openai', 'generate'])('the codec %s', (name) => {
   const files = golden(name);
+
+  it('never asks for more than the model may write, for no more is reserved', () => {
+    const model = modelFor(name, { maxOutputTokens: 100 });
+    const limitOf = (maxOutputTokens?: number): unknown => {
+      const request = requestOf(maxOutputTokens === undefined ? {} : { params: { maxOutputTokens } });
+      const body = codecOf(model).encode(request, model) as { parameters?: { max_new_tokens: number } };
+      return body.parameters?.max_new_tokens ?? (body as { max_tokens?: number }).max_tokens;
+    };
+    expect([undefined, 7, 100, 5000].map(limitOf)).toEqual([100, 7, 100, 100]);
+  });
   const codec = codecOf({ codec: name as 'openai' });
 
   it.each(files.encode.map((one) => [one.name, one] as const))(

@@ -106,6 +106,26 @@ describe('the door', () => {
     });
   });
 
+  it("lets a caller go who is stopped while it waits for another's call", async () => {
+    const runtime = await open();
+    const answer = Promise.withResolvers<ReturnType<typeof reply>>();
+    const provider = scripted(() => answer.promise);
+    const test = testDoor(runtime, { provider });
+    const leads = test.infer(request('x'));
+    const stop = new AbortController();
+    const follows = test.infer(request('x'), { signal: stop.signal }).catch((e: unknown) => e);
+    const late = test.infer(request('x'), { signal: AbortSignal.abort() }).catch((e: unknown) => e);
+    await clock.run(async () => {
+      await clock.sleep(10);
+      stop.abort();
+      expect(isError(await follows, 'Cancelled')).toBe(true);
+      expect(isError(await late, 'Cancelled')).toBe(true);
+      answer.resolve(reply('fine'));
+      expect((await leads).result.status).toBe('ok');
+    });
+    expect(provider.calls).toHaveLength(1);
+  });
+
   it('[model-inference 20] errors and rejects never come from the cache', async () => {
     const runtime = await open();
     const provider = scripted((_, n) => {

@@ -47,6 +47,24 @@ describe('the shared rate', () => {
     });
     expect(clock.now() - start).toBeGreaterThanOrEqual(30_000);
   });
+
+  it('pauses though others take in the same moment', async () => {
+    const clock = virtualClock();
+    world = await embeddedRuntime({ clock });
+    const [here, there] = [0, 1].map(() => new RateBucket(world!.runtime, 'm', 'rpm', 6000)) as [
+      RateBucket,
+      RateBucket,
+    ];
+    const start = clock.now();
+    await clock.run(async () => {
+      await here.take(1, Infinity);
+      // What `here` knows of the shared number is old now.
+      await there.take(1, Infinity);
+      await here.pauseUntil(start + 30_000);
+      await new RateBucket(world!.runtime, 'm', 'rpm', 6000).take(1, Infinity);
+    });
+    expect(clock.now() - start).toBeGreaterThanOrEqual(30_000);
+  });
 });
 
 describe('AdaptiveConcurrency', () => {
