@@ -52,6 +52,9 @@ export function makeCanary(watch: Watch, heap: () => Uint32Array): Canary {
   let addresses = new Uint32Array(0);
   let expected = new Uint32Array(0);
   let segments: Segment[] = [];
+  /** The same places, each once and in the order of memory: what is looked at after every run. */
+  let ordered = new Uint32Array(0);
+  let right = new Uint32Array(0);
 
   const rearm = (): void => {
     const memory = heap();
@@ -101,10 +104,12 @@ export function makeCanary(watch: Watch, heap: () => Uint32Array): Canary {
     }
     addresses = Uint32Array.from(found, (address) => address >>> 2);
     expected = Uint32Array.from(addresses, (index) => memory[index]!);
+    ordered = Uint32Array.from(new Set(addresses)).sort();
+    right = Uint32Array.from(ordered, (index) => memory[index]!);
   };
 
   const unchanged = (memory: Uint32Array): boolean => {
-    const [places, values] = [addresses, expected];
+    const [places, values] = [ordered, right];
     for (let index = 0; index < places.length; index++) {
       if (memory[places[index]!] !== values[index]) return false;
     }

@@ -21,6 +21,8 @@ export interface FileSystem {
   readdir(path: string): string[];
   lstat(path: string): { mode: number };
   close(stream: object): void;
+  cwd(): string;
+  chdir(path: string): void;
   streams: (object | null | undefined)[];
   ErrnoError: new (errno: number) => Error;
   filesystems: {
@@ -90,16 +92,29 @@ function removeBelow(fs: FileSystem, path: string): void {
   }
 }
 
-/** How many streams an interpreter has open that no run opened. */
-export const openStreams = (fs: FileSystem): number => fs.streams.length;
+/** What every run has to leave as it was. */
+export interface CleanState {
+  /** How many streams are open. */
+  streams: number;
+  /** The working folder. */
+  folder: string;
+  writable: { path: string; node: Node }[];
+}
 
-/** Closes what a run left open and removes what it wrote. */
-export function cleanFiles(fs: FileSystem, streams: number): void {
-  for (let fd = streams; fd < fs.streams.length; fd++) {
+/** The state before the first run. */
+export const cleanStateOf = (fs: FileSystem): CleanState => ({
+  streams: fs.streams.length,
+  folder: fs.cwd(),
+  // Their parents are locked: no run takes them away.
+  writable: WRITABLE.map((path) => ({ path, node: fs.lookupPath(path).node })),
+});
+
+/** Closes what a run left open, removes what it wrote and goes back to the working folder. */
+export function cleanFiles(fs: FileSystem, state: CleanState): void {
+  for (let fd = state.streams; fd < fs.streams.length; fd++) {
     const stream = fs.streams[fd];
     if (stream) fs.close(stream);
   }
-  for (const path of WRITABLE) {
-    if (children(fs.lookupPath(path).node).length > 0) removeBelow(fs, path);
-  }
+  for (const { path, node } of state.writable) if (children(node).length > 0) removeBelow(fs, path);
+  if (fs.cwd() !== state.folder) fs.chdir(state.folder);
 }

@@ -282,7 +282,6 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
     environment = dict(os.environ._data)
     filters = list(warnings.filters)
     streams = (sys.stdin, sys.stderr)
-    chdir, home = os.chdir, os.getcwd()
 
     class Nowhere(Output):
         __slots__ = ()
@@ -469,7 +468,6 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
             sys.path[:] = paths
         if len(modules) != len(known_modules):
             forget()
-        chdir(home)
         for cache in regex_caches:
             if cache:
                 cache.clear()

@@ -1,7 +1,7 @@
 import { readFileSync, readSync, writeSync } from 'node:fs';
 import { boot, memoryCap, type Booted, type Python } from './boot.ts';
 import { makeCanary, type Watch } from './canary.ts';
-import { cleanFiles, lockFiles, openStreams } from './files.ts';
+import { cleanFiles, cleanStateOf, lockFiles } from './files.ts';
 import { freezeIntrinsics } from './harden.ts';
 import { runnerSource } from './preload.ts';
 
@@ -93,12 +93,12 @@ function serveRuns(config: ChildConfig, { python, heap }: Booted, requests: Iter
   (runner['hide'] as () => void)();
   const { FS: files } = python;
   lockFiles(files);
-  const streams = openStreams(files);
+  const clean = cleanStateOf(files);
   freezeIntrinsics();
   const canary = makeCanary(parse(watch) as Watch, heap);
   /** What the run changed that it may not, after it was cleaned up. */
   const tampering = (): string | undefined => {
-    cleanFiles(files, streams);
+    cleanFiles(files, clean);
     const change = canary.changed();
     if (!change || change.sure) return change?.name;
     const name = check();
