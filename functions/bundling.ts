@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { basename, extname, join } from 'node:path';
 import type { BuildOptions } from 'esbuild';
 import { entryModule, type BundleExtras, type TaskEntry } from '#shared/task/catalog.ts';
@@ -23,6 +24,15 @@ export const bundleOf = (workflow: string, task: TaskEntry): Bundle => ({
 export function bundleId({ entry, packages = [], modules = [] }: Bundle): string {
   const extras = [...new Set([...packages, ...modules])].sort();
   return extras.length === 0 ? entry : `${entry} with ${extras.join(', ')}`;
+}
+
+/**
+ * Where a bundle that is made already would be: in the folder AGENTMILL_BUNDLES names, which `npm run check:bundles` fills
+ * and `cdk synth` of the same checkout takes from, so that both together make each bundle once. Undefined without it.
+ */
+export function keptBundle(bundle: Bundle, env = process.env): string | undefined {
+  const name = createHash('sha256').update(bundleId(bundle)).digest('hex').slice(0, 16);
+  return env.AGENTMILL_BUNDLES ? join(env.AGENTMILL_BUNDLES, name) : undefined;
 }
 
 /** The file of a module beside the bundle, without extension. */

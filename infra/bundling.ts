@@ -1,8 +1,9 @@
+import { cpSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { AssetHashType, DockerImage } from 'aws-cdk-lib';
 import { Code } from 'aws-cdk-lib/aws-lambda';
 import { buildSync } from 'esbuild';
-import { bundleId, bundleOptions, type Bundle } from '#functions/bundling.ts';
+import { bundleId, bundleOptions, keptBundle, type Bundle } from '#functions/bundling.ts';
 import { copyPackages } from '#functions/file-packages.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -20,7 +21,9 @@ export function bundledCode(bundle: Bundle): Code {
       command: [bundleId(bundle)],
       local: {
         tryBundle(outputDir) {
-          buildSync({ ...bundleOptions(bundle, outputDir), metafile: false });
+          const kept = keptBundle(bundle);
+          if (kept && existsSync(kept)) cpSync(kept, outputDir, { recursive: true });
+          else buildSync({ ...bundleOptions(bundle, outputDir), metafile: false });
           copyPackages(bundle.packages ?? [], outputDir);
           return true;
         },

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import type { Metafile } from 'esbuild';
-import { bundleId, bundleOf, bundleOptions, type Bundle } from '#functions/bundling.ts';
+import { bundleId, bundleOf, bundleOptions, keptBundle, type Bundle } from '#functions/bundling.ts';
 import { copyPackages, FILE_PACKAGES, packageClosure } from '#functions/file-packages.ts';
 import { services } from '#functions/services.ts';
 import type { WorkflowEntry } from '#shared/task/catalog.ts';
@@ -133,14 +133,27 @@ export async function checkBundle(bundle: CheckedBundle, outdir: string): Promis
   return { entry, ...sizes, problems };
 }
 
-/** Checks every bundle, two at a time. */
+/** Leaves a checked bundle where synthesis finds it; packages are copied beside it there, as always. */
+async function keep(outdir: string, folder: string): Promise<void> {
+  await rm(join(outdir, 'node_modules'), { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true });
+  await cp(outdir, folder, { recursive: true });
+}
+
+/** Checks every bundle, two at a time, and keeps the good ones where AGENTMILL_BUNDLES says so. */
 export async function checkBundles(bundles: readonly CheckedBundle[]): Promise<BundleReport[]> {
   const root = await mkdtemp(join(tmpdir(), 'agentmill-bundles-'));
   const reports: BundleReport[] = [];
   const left = bundles.map((bundle, n) => ({ bundle, outdir: join(root, String(n)) }));
   const worker = async (): Promise<void> => {
-    for (let next = left.shift(); next; next = left.shift())
-      reports.push(await checkBundle(next.bundle, next.outdir));
+    for (let next = left.shift(); next; next = left.shift()) {
+      const { bundle, outdir } = next;
+      const report = await checkBundle(bundle, outdir);
+      reports.push(report);
+      const kept = keptBundle(bundle);
+      if (kept && report.problems.length === 0) await keep(outdir, kept);
+      await rm(outdir, { recursive: true, force: true });
+    }
   };
   try {
     await Promise.all([worker(), worker()]);

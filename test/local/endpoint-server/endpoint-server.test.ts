@@ -159,7 +159,7 @@ describe('endpoint server', () => {
       );
     const accepted = await invoke('jobs/j/async/in/1.json', 'attempt-1');
     expect(accepted.InferenceId).toBe('attempt-1');
-    const [done] = await store.queue('results').receive({ waitSeconds: 5 });
+    const [done] = await store.queue('results').receive({ waitSeconds: 20 });
     expect(JSON.parse(done!.body)).toMatchObject({
       invocationStatus: 'Completed',
       inferenceId: 'attempt-1',
@@ -173,7 +173,7 @@ describe('endpoint server', () => {
     expect(JSON.parse(text)).toEqual({ endpoint: 'model', said: 'later' });
 
     const lost = await invoke('jobs/j/async/in/none.json', 'attempt-2');
-    const [failed] = await store.queue('results').receive({ waitSeconds: 5 });
+    const [failed] = await store.queue('results').receive({ waitSeconds: 20 });
     expect(JSON.parse(failed!.body)).toMatchObject({
       invocationStatus: 'Failed',
       inferenceId: 'attempt-2',
@@ -199,7 +199,7 @@ describe('endpoint server', () => {
       });
     const accepted = await post(JSON.stringify({ say: 'inline' }));
     expect(accepted.status).toBe(202);
-    const [done] = await store.queue('results').receive({ waitSeconds: 5 });
+    const [done] = await store.queue('results').receive({ waitSeconds: 20 });
     const told = JSON.parse(done!.body) as { requestParameters: object };
     expect(told).toMatchObject({ invocationStatus: 'Completed', inferenceId: 'inline-1' });
     expect(told.requestParameters).not.toHaveProperty('inputLocation');

@@ -1,8 +1,11 @@
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
-import { bundleId } from '#functions/bundling.ts';
+import { App, Stack } from 'aws-cdk-lib';
+import { describe, expect, it, vi } from 'vitest';
+import { bundleId, keptBundle } from '#functions/bundling.ts';
 import { catalog } from '#functions/catalog.ts';
-import { bundleEntries, checkBundle, metafileProblems } from '#local/host/check-bundles.ts';
+import { bundledCode } from '#infra/bundling.ts';
+import { bundleEntries, checkBundle, checkBundles, metafileProblems } from '#local/host/check-bundles.ts';
 import { temporaryDirectory } from '#test/contract/support.ts';
 
 describe('check:bundles', () => {
@@ -13,13 +16,37 @@ describe('check:bundles', () => {
     expect(entries.some((entry) => entry.startsWith('dataset-synthesis/tasks/'))).toBe(true);
   });
 
-  it('builds and loads a bundle as production does', async () => {
+  it('builds and loads a bundle as production does, and keeps it for synthesis where told to', async () => {
     const { path, remove } = await temporaryDirectory();
-    const report = await checkBundle({ entry: 'triggers/begin.ts' }, join(path, 'out'));
-    await remove();
-    expect(report.problems).toEqual([]);
-    expect(report.coldBytes).toBeGreaterThan(10_000);
-    expect(report.coldBytes).toBeLessThanOrEqual(report.totalBytes);
+    vi.stubEnv('AGENTMILL_BUNDLES', path);
+    const bundle = { entry: 'triggers/begin.ts' };
+    try {
+      const [report] = await checkBundles([bundle]);
+      expect(report!.problems).toEqual([]);
+      expect(report!.coldBytes).toBeGreaterThan(10_000);
+      expect(report!.coldBytes).toBeLessThanOrEqual(report!.totalBytes);
+      const kept = keptBundle(bundle)!;
+      const code = readdirSync(kept).filter((name) => name.endsWith('.mjs'));
+      expect(code).toContain('index.mjs');
+      const bytes = code.reduce((sum, name) => sum + statSync(join(kept, name)).size, 0);
+      expect(bytes).toBe(report!.totalBytes);
+
+      writeFileSync(join(kept, 'index.mjs'), '// as kept');
+      const app = new App({
+        analyticsReporting: false,
+        outdir: join(path, 'cdk.out'),
+        context: { '@aws-cdk/core:validateAgainstDefaultRules': false },
+      });
+      const stack = new Stack(app, 'one');
+      bundledCode(bundle).bind(stack);
+      app.synth();
+      const asset = readdirSync(app.outdir).find((name) => name.startsWith('asset.'))!;
+      expect(readFileSync(join(app.outdir, asset, 'index.mjs'), 'utf8')).toBe('// as kept');
+      expect(keptBundle(bundle, {})).toBeUndefined();
+    } finally {
+      vi.unstubAllEnvs();
+      await remove();
+    }
   });
 
   it('reports a module without a handler, one that does not build, and what must not be bundled', async () => {
