@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
+import { CfnQueue } from 'aws-cdk-lib/aws-sqs';
 import { describe, expect, it, vi } from 'vitest';
 import { bundleId, keptBundle } from '#functions/bundling.ts';
 import { catalog } from '#functions/catalog.ts';
@@ -38,6 +39,7 @@ describe('check:bundles', () => {
         context: { '@aws-cdk/core:validateAgainstDefaultRules': false },
       });
       const stack = new Stack(app, 'one');
+      new CfnQueue(stack, 'Queue');
       bundledCode(bundle).bind(stack);
       app.synth();
       const asset = readdirSync(app.outdir).find((name) => name.startsWith('asset.'))!;
