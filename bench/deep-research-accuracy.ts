@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { measureAccuracy, shares, type AccuracyQuestion } from './deep-research/accuracy.ts';
 
@@ -11,9 +12,10 @@ const TARGETS: Record<string, { floor: number; expected: number }> = {
 const PARAPHRASES = join(import.meta.dirname, 'data/factbook-paraphrases.jsonl');
 
 /**
- * `npm run bench -- deep-research-accuracy [corpus.jsonl] [--once] [--wrong]`: 200 one-hop and 200 two-hop questions that are
- * synthesised from country profiles, and 40 written by hand, answered without a model; twice, to show that both runs
- * agree. `--wrong` prints what was answered wrongly.
+ * `npm run bench -- deep-research-accuracy [corpus.jsonl] [--lexical] [--once] [--wrong] [--indexes=FOLDER]`: 200 one-hop
+ * and 200 two-hop questions that are synthesised from country profiles, and 40 written by hand, answered without a
+ * model; twice, on platforms of their own, to show that both runs agree. The second finds the index of the first.
+ * `--wrong` prints what was answered wrongly; `--indexes` keeps the index for the next time, too.
  */
 export default async function main(args: string[]): Promise<void> {
   const paths = args.filter((arg) => !arg.startsWith('--'));
@@ -22,6 +24,16 @@ export default async function main(args: string[]): Promise<void> {
     console.log(`skipped: there is no ${corpus}; give a JSON Lines file of country profiles as argument.`);
     return;
   }
+  const given = args.find((arg) => arg.startsWith('--indexes='))?.slice('--indexes='.length);
+  const indexes = given ?? mkdtempSync(join(tmpdir(), 'agentmill-indexes-'));
+  try {
+    await compare({ corpus, indexes }, args);
+  } finally {
+    if (given === undefined) rmSync(indexes, { recursive: true });
+  }
+}
+
+async function compare(where: { corpus: string; indexes: string }, args: string[]): Promise<void> {
   const more = readFileSync(PARAPHRASES, 'utf8')
     .split('\n')
     .filter((line) => line.trim() !== '')
@@ -30,7 +42,7 @@ export default async function main(args: string[]): Promise<void> {
       ...(JSON.parse(line) as { text: string; gold: string }),
     }));
   const request = {
-    corpus,
+    ...where,
     entityNoun: 'country',
     seed: 1,
     oneHop: 200,
@@ -59,6 +71,10 @@ export default async function main(args: string[]): Promise<void> {
   const verified = citations.filter(({ status }) => status === 'verified').length;
   console.log(`citations            ${verified} of ${citations.length} verified against the stored page`);
   if (verified < citations.length) process.exitCode = 1;
+  const { indexing } = first;
+  console.log(
+    `the index            ${indexing.index}, ${indexing.documents} documents, ${indexing.passages} passages in ${indexing.seconds.toFixed(1)} s (${indexing.cpuSeconds.toFixed(1)} s of CPU)`,
+  );
   const steps = first.answered.reduce((sum, row) => sum + row.steps, 0);
   console.log(`one job              ${steps} steps in ${first.seconds.toFixed(1)} s`);
   if (args.includes('--wrong')) {

@@ -97,12 +97,11 @@ export async function uploadCorpus(
   note: (text: string) => void,
 ): Promise<ArtifactRef> {
   const full = resolve(path);
-  let isFolder: boolean;
-  try {
-    isFolder = statSync(full).isDirectory();
-  } catch {
-    throw new CliError(EXIT.usage, `--corpus ${path}: there is no such file or folder.`);
-  }
+  const found = statSync(full, { throwIfNoEntry: false });
+  if (!found) throw new CliError(EXIT.usage, `--corpus ${path}: there is no such file or folder.`);
+  const isFolder = found.isDirectory();
+  if (!isFolder && found.size === 0)
+    throw new CliError(EXIT.usage, `--corpus ${path}: the file is empty; give one {"title", "text"} a line.`);
   if (!isFolder) return client.upload('deep-research', full);
   const { lines, passedOver } = packFolder(full);
   if (passedOver.length > 0)

@@ -1,13 +1,16 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createReadStream, existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { Knowledge } from '#functions/research-questions/synthesis/knowledge.ts';
 import { chain, orderedSeeds } from '#functions/research-questions/synthesis/synthesise.ts';
 import { openPlatform, type Platform } from '#local/platform.ts';
 import { sha256Hex } from '#shared/determinism/hash.ts';
 import { indexCorpus } from '#shared/research/corpus/build.ts';
 import { openCorpus } from '#shared/research/corpus/open.ts';
+import { corpusIdOf } from '#shared/research/corpus/settings.ts';
 import { readJsonl, readText, writeJsonl } from '#shared/storage/jsonl.ts';
+import type { Artifacts } from '#shared/storage/ports.ts';
 
 /** How well the agent answers without a model: questions synthesised from a corpus, and others written by hand. */
 
@@ -29,6 +32,8 @@ export interface AccuracyRequest {
   /** Further questions. */
   more?: AccuracyQuestion[];
   index?: 'auto' | 'lexical' | 'hybrid';
+  /** A folder in which built indexes are kept: one that is there is not built again. */
+  indexes?: string;
 }
 
 export interface Answered extends AccuracyQuestion {
@@ -44,6 +49,8 @@ export interface Accuracy {
   /** SHA-256 of answers.jsonl. */
   answersHash: string;
   seconds: number;
+  /** Of building the index; 0 where it was kept from before. CPU seconds count all threads. */
+  indexing: { seconds: number; cpuSeconds: number; documents: number; passages: number; index: string };
 }
 
 /** Makes the questions, runs one job over all of them on a platform of its own, and reads what came out. */
@@ -68,9 +75,22 @@ async function measure(platform: Platform, request: AccuracyRequest): Promise<Ac
   const documents = { key: CORPUS, sha256: sha256Hex(bytes), bytes: bytes.length };
   // The job below finds this index built.
   const index = request.index ?? 'auto';
+  const kept = request.indexes && join(request.indexes, corpusIdOf(documents, index));
+  if (kept) await restore(artifacts, kept);
+  const [building, cpu] = [performance.now(), process.cpuUsage()];
   let step;
   do step = await indexCorpus(platform.runtime, { documents, index, owner: 'accuracy' });
   while (!step.done);
+  const { user, system } = process.cpuUsage(cpu);
+  const { info } = step;
+  const indexing = {
+    seconds: (performance.now() - building) / 1000,
+    cpuSeconds: (user + system) / 1e6,
+    documents: info.documents,
+    passages: info.passages,
+    index: info.index,
+  };
+  if (kept) await keep(artifacts, kept, step.corpusId);
   const knowledge = new Knowledge(await openCorpus(platform.runtime, step.corpusId));
   const questions = [...synthesised(knowledge, request), ...(request.more ?? [])];
   await writeJsonl(
@@ -120,7 +140,29 @@ async function measure(platform: Platform, request: AccuracyRequest): Promise<Ac
     const found = byQuestion.get(texts.get(question.text) ?? '');
     return { ...question, ...(found ?? { status: 'none', steps: 0, right: false, citations: [] }) };
   });
-  return { answered, answersHash: sha256Hex(await readText(artifacts, output('answers.jsonl'))), seconds };
+  const answersHash = sha256Hex(await readText(artifacts, output('answers.jsonl')));
+  return { answered, answersHash, seconds, indexing };
+}
+
+/** Writes the files of a finished index to a folder. */
+async function keep(artifacts: Artifacts, folder: string, corpusId: string): Promise<void> {
+  const { objects } = await artifacts.list({ prefix: `corpora/${corpusId}/` });
+  for (const { key } of objects) {
+    const path = join(folder, key);
+    if (existsSync(path)) continue;
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, (await artifacts.get(key)).body);
+  }
+}
+
+/** Puts the files of a kept index where they were. */
+async function restore(artifacts: Artifacts, folder: string): Promise<void> {
+  if (!existsSync(folder)) return;
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  for (const entry of entries.filter((file) => file.isFile())) {
+    const path = join(entry.parentPath, entry.name);
+    await artifacts.put(relative(folder, path), createReadStream(path));
+  }
 }
 
 function synthesised(knowledge: Knowledge, request: AccuracyRequest): AccuracyQuestion[] {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Report } from '#shared/research/types.ts';
-import type { JobStatus } from '#shared/task/jobs.ts';
+import type { JobEvent, JobStatus } from '#shared/task/jobs.ts';
 import type { ApiClient } from '../client.ts';
 import { withConnection, type CommandContext } from '../context.ts';
 import { uploadCorpus } from '../corpus.ts';
@@ -71,11 +71,18 @@ export async function research(
       }
       return EXIT.interrupted;
     }
+    await warnings(client, jobId, (text) => output.note(text));
     const state = await client.request<{ status: string; answer?: Report }>('GET', `/v1/research/${jobId}`);
     if (output.json) output.result(state);
     else output.print(state.answer ? answerText(state.answer) : `No answer: the run is ${state.status}.`);
     return exitCodeOf(status, false);
   });
+}
+
+/** What the job warned of, such as lines of the corpus that are no documents. */
+async function warnings(client: ApiClient, jobId: string, note: (text: string) => void): Promise<void> {
+  const { items } = await client.request<{ items: JobEvent[] }>('GET', `/v1/jobs/${jobId}/events`);
+  for (const { level, message } of items) if (level === 'warn') note(safeText(message));
 }
 
 /** The events of a run until its job has ended, each once, across as many responses as it takes. */

@@ -16,8 +16,21 @@ export interface QuestionsConfig {
   cfg: string;
 }
 
-export const configHash = (input: QuestionsInput, model: string, corpus: ArtifactRef): string =>
-  shortHash(input, model, corpus.sha256);
+/** Objects count by what they hold, not by where they lie: the same files uploaded twice make the same questions. */
+export function configHash(
+  input: QuestionsInput,
+  model: string,
+  content: { corpus: ArtifactRef; exclude?: ArtifactRef | undefined },
+): string {
+  const { corpus, exclude: _exclude, ...settings } = input;
+  const { ref: _ref, ...reading } = corpus;
+  return shortHash(
+    { ...settings, corpus: reading },
+    model,
+    content.corpus.sha256,
+    content.exclude?.sha256 ?? null,
+  );
+}
 
 export const loadConfig = async (artifacts: Artifacts, ref: ArtifactRef): Promise<QuestionsConfig> =>
   (await readJson(artifacts, ref)) as QuestionsConfig;

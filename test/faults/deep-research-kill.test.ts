@@ -16,7 +16,7 @@ import {
 import { answeredIn, jobIdIn, killedJob, life, rowsOf, type Moments } from './killed-job.ts';
 
 const STEPS = 100;
-const KILLS = 6;
+const KILLS = 4;
 const OUTPUTS = [
   'answers.jsonl',
   'runs.jsonl',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { indexCorpus } from '#shared/research/corpus/build.ts';
+import { corpusMessage } from '#shared/research/corpus/settings.ts';
 import { wholeRef } from '#shared/research/corpus/input.ts';
 import { writeJson } from '#shared/storage/jsonl.ts';
 import { defineTask } from '#shared/task/define-task.ts';
@@ -27,11 +28,7 @@ export const handler = defineTask({
     });
     if (!step.done) return { done: false };
     await writeJson(artifacts, keysOf(jobId).at('corpus.json'), step.info);
-    await ctx.jobs.event(jobId, {
-      level: step.info.rejects > 0 ? 'warn' : 'info',
-      stage: 'IndexCorpus',
-      message: `The corpus has ${step.info.documents} documents in ${step.info.passages} passages; ${step.info.rejects} lines were no documents.`,
-    });
+    await ctx.jobs.event(jobId, { stage: 'IndexCorpus', ...corpusMessage(step.info) });
     return { done: true, corpusId: step.corpusId };
   },
 });

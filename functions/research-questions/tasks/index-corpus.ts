@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { indexCorpus } from '#shared/research/corpus/build.ts';
+import { corpusMessage } from '#shared/research/corpus/settings.ts';
 import { writeJson } from '#shared/storage/jsonl.ts';
 import { defineTask } from '#shared/task/define-task.ts';
 import { loadConfig } from '../config.ts';
@@ -20,7 +21,10 @@ export const handler = defineTask({
       deadline: ctx.deadline,
       signal: ctx.signal,
     });
-    if (step.done) await writeJson(ctx.artifacts, keysOf(jobId).corpusInfo, step.info);
+    if (step.done) {
+      await writeJson(ctx.artifacts, keysOf(jobId).corpusInfo, step.info);
+      await ctx.jobs.event(jobId, { stage: 'IndexCorpus', ...corpusMessage(step.info) });
+    }
     return { done: step.done, corpusId: step.corpusId };
   },
 });

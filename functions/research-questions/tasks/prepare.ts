@@ -46,7 +46,10 @@ export const handler = defineTask({
       builtin,
       band: input.band ?? { min: builtin ? 0 : 0.25, max: 0.75 },
       corpus,
-      cfg: configHash(input, model, corpus),
+      cfg: configHash(input, model, {
+        corpus,
+        exclude: input.exclude && (await wholeRef(artifacts, input.exclude)),
+      }),
     };
     return {
       config: await writeJson(artifacts, keys.config, config),

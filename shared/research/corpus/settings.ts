@@ -47,3 +47,13 @@ export interface CorpusInfo {
   /** JSONL of DocumentReject, where there are any. */
   rejected?: ArtifactRef;
 }
+
+/** What a person should know of a corpus that was indexed, and whether it is a warning. */
+export function corpusMessage(info: CorpusInfo): { level: 'info' | 'warn'; message: string } {
+  const count = (n: number, one: string): string => `${n} ${one}${n === 1 ? '' : 's'}`;
+  const has = `The corpus has ${count(info.documents, 'document')} in ${count(info.passages, 'passage')}.`;
+  if (info.rejects === 0) return { level: 'info', message: has };
+  const where = info.rejected ? `: ${info.rejected.key} says why` : '';
+  const lines = info.rejects === 1 ? '1 line was no document' : `${info.rejects} lines were no documents`;
+  return { level: 'warn', message: `${has} ${lines}${where}.` };
+}
