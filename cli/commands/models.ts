@@ -1,4 +1,5 @@
 import { listModels, probeModel, testModel } from '#shared/models/probe/index.ts';
+import { isError } from '#shared/task/errors.ts';
 import { dataDirOf, openLocal } from '../connect.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
@@ -26,12 +27,16 @@ export async function modelsCommand(
       action === 'list'
         ? await listModels(runtime)
         : action === 'test'
-          ? await testModel(runtime, name!)
-          : await probeModel(runtime, name!);
+          ? await testModel(runtime, name!, context.interrupted)
+          : await probeModel(runtime, name!, context.interrupted);
     if (context.output.json) context.output.result(report.data);
     else context.output.print(report.text);
     // Codes of its own: 1 failed, 2 unreachable, 3 no such model (model-inference section 13).
     return report.exitCode;
+  } catch (error) {
+    // A fault of the models file, which the user can mend: its message says where.
+    if (isError(error, 'InvalidInput')) throw new CliError(EXIT.failed, error.message);
+    throw error;
   } finally {
     await platform.close();
   }

@@ -1,6 +1,6 @@
 import type { Runtime } from '#shared/task/runtime.ts';
 import type { Rng } from '#shared/determinism/rng.ts';
-import type { Registry } from './types.ts';
+import type { ProviderError, Registry } from './types.ts';
 import type { Role } from './role.ts';
 
 /** What every call through the door is made for and with (model-inference section 1). */
@@ -23,4 +23,6 @@ export interface InferContext {
   hold?: string;
   /** The calls test a model and are no job's work: their ledger rows are of kind `probe`. */
   kind?: 'probe';
+  /** Told of each attempt without an answer: tests of models show why. */
+  onError?(error: ProviderError): void;
 }

@@ -311,6 +311,8 @@ export class ProviderError extends Error {
   readonly untilDeadline: boolean;
   /** Refused by this process itself: the endpoint was not asked, and is not to blame. */
   readonly unsent: boolean;
+  /** Private, so that no log and no record shows it unasked: it may repeat a prompt. */
+  readonly #said: string | undefined;
 
   constructor(
     code: InferErrorCode,
@@ -322,6 +324,7 @@ export class ProviderError extends Error {
       usage?: Usage;
       untilDeadline?: boolean;
       unsent?: boolean;
+      said?: string;
       cause?: unknown;
     },
   ) {
@@ -333,6 +336,12 @@ export class ProviderError extends Error {
     this.usage = details.usage;
     this.untilDeadline = details.untilDeadline ?? false;
     this.unsent = details.unsent ?? false;
+    this.#said = details.said;
+  }
+
+  /** The endpoint's own words, at most 2,000 characters, where it said why. */
+  get said(): string | undefined {
+    return this.#said;
   }
 }
 

@@ -74,7 +74,7 @@ function usageOf(details: unknown): Usage | undefined {
 function refuseError(body: unknown): void {
   const error = member(body, 'error');
   if (error !== undefined && error !== null)
-    throw badResponse('The endpoint answered an error inside HTTP 200.');
+    throw badResponse('The endpoint answered an error inside HTTP 200.', undefined, errorText(body));
 }
 
 function decode(body: unknown): ProviderReply {

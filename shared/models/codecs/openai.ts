@@ -163,7 +163,7 @@ function argumentsOf(value: unknown): string {
 function refuseError(body: unknown): void {
   const error = member(body, 'error');
   if (error !== undefined && error !== null)
-    throw badResponse('The endpoint answered an error inside HTTP 200.');
+    throw badResponse('The endpoint answered an error inside HTTP 200.', undefined, errorText(body));
 }
 
 function decode(body: unknown): ProviderReply {

@@ -410,6 +410,8 @@ async function report(
     BudgetRemaining: door.purse(ctx.jobId).remaining('micros'),
   });
 
+  if (error) ctx.onError?.(error);
+
   gate.stats.made++;
   if (outcome.answered) {
     gate.stats.answered++;

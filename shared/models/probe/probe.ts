@@ -2,7 +2,7 @@ import type { Runtime } from '#shared/task/runtime.ts';
 import { requestFor } from '../role.ts';
 import { askerOf, fitting } from './ask.ts';
 import { degeneracyOf } from './degenerate.ts';
-import { isUnreachable, type Report } from './report.ts';
+import { isHopeless, isUnreachable, type Report } from './report.ts';
 import { countRole, sumRole } from './roles.ts';
 import { singleModel } from './single-model.ts';
 
@@ -11,9 +11,9 @@ export interface ProbeData {
   model: string;
   verdict: 'ok' | 'failed' | 'unreachable';
   /** Whether the sum came in its schema and right. */
-  schema: { ok: boolean; code?: string; repairs: string[] };
+  schema: { ok: boolean; code?: string; reason?: string; repairs: string[] };
   /** Why the counting is degenerate, if it is, or the code of its failure. */
-  counting: { ok: boolean; problem?: string };
+  counting: { ok: boolean; problem?: string; reason?: string };
   latencyMs: number;
   firstTokenMs: number | null;
   tokens: { input: number; output: number };
@@ -30,11 +30,12 @@ const B = 25;
 export async function probeModel(
   runtime: Runtime,
   name: string,
+  signal?: AbortSignal,
 ): Promise<Report<ProbeData | { model: string; error: string }>> {
   const found = await singleModel(runtime, name, 'probed');
   if ('refusal' in found) return found.refusal;
   const { model } = found;
-  const asker = await askerOf(runtime, model);
+  const asker = await askerOf(runtime, model, signal);
   try {
     const sum = await asker.ask({
       ...requestFor(sumRole, { a: A, b: B }, { id: 'probe:sum', model: name }),
@@ -47,6 +48,7 @@ export async function probeModel(
       schema: {
         ok: sumOk,
         ...(sum.result.error ? { code: sum.result.error.code } : {}),
+        ...(sum.reason === undefined ? {} : { reason: sum.reason }),
         repairs: sum.result.repairs,
       },
       counting: { ok: false, problem: 'not asked' },
@@ -55,9 +57,10 @@ export async function probeModel(
       tokens: { ...sum.result.tokens },
       costMicros: sum.trace.costMicros,
     };
-    if (isUnreachable(sum.result.error?.code)) {
-      data.verdict = 'unreachable';
-      return { text: textOf(data), exitCode: 2, data };
+    const code = sum.result.error?.code;
+    if (isHopeless(code)) {
+      data.verdict = isUnreachable(code) ? 'unreachable' : 'failed';
+      return { text: textOf(data), exitCode: isUnreachable(code) ? 2 : 1, data };
     }
     const { output: _free, ...request } = requestFor(
       countRole,
@@ -66,7 +69,10 @@ export async function probeModel(
     );
     const count = await asker.ask({ ...request, params: fitting(countRole.params, model) });
     const problem = count.result.error?.code ?? degeneracyOf(count.result.text);
-    data.counting = problem === undefined ? { ok: true } : { ok: false, problem };
+    data.counting =
+      problem === undefined
+        ? { ok: true }
+        : { ok: false, problem, ...(count.reason === undefined ? {} : { reason: count.reason }) };
     data.latencyMs += count.trace.latencyMs;
     data.firstTokenMs ??= count.trace.firstTokenMs ?? null;
     data.tokens.input += count.result.tokens.input;
@@ -86,10 +92,13 @@ export async function probeModel(
 
 function textOf(data: ProbeData): string {
   const { schema, counting } = data;
+  const failed = (what: string, reason: string | undefined): string =>
+    `failed (${what})${reason === undefined ? '' : `: ${reason}`}`;
+  const repairs = schema.repairs.length > 0 ? `, repaired: ${schema.repairs.join(', ')}` : '';
   return [
     `${data.model}: ${data.verdict}`,
-    `  schema      ${schema.ok ? 'ok' : `failed (${schema.code ?? 'wrong sum'})`}${schema.repairs.length > 0 ? `, repaired: ${schema.repairs.join(', ')}` : ''}`,
-    `  counting    ${counting.ok ? 'ok' : `failed (${counting.problem})`}`,
+    `  schema      ${schema.ok ? 'ok' : failed(schema.code ?? 'wrong sum', schema.reason)}${repairs}`,
+    `  counting    ${counting.ok ? 'ok' : failed(counting.problem!, counting.reason)}`,
     `  latency     ${data.latencyMs} ms${data.firstTokenMs === null ? '' : `, first token ${data.firstTokenMs} ms`}`,
     `  tokens      ${data.tokens.input} in, ${data.tokens.output} out`,
     `  cost        $${(data.costMicros / 1e6).toFixed(6)}`,

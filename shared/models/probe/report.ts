@@ -36,3 +36,18 @@ export function notProbed(name: string, error: string): Report<{ model: string; 
 /** Codes that say nothing answered at all. */
 export const isUnreachable = (code: string | undefined): boolean =>
   code === 'UNAVAILABLE' || code === 'TIMEOUT';
+
+const HOPELESS = new Set([
+  'AUTH',
+  'NOT_FOUND',
+  'QUOTA',
+  'THROTTLED',
+  'BAD_RESPONSE',
+  'DEFECT',
+  'PACKAGE_MISSING',
+  'FILE_MISSING',
+]);
+
+/** Codes after which, at a first question, all others are in vain. */
+export const isHopeless = (code: string | undefined): boolean =>
+  isUnreachable(code) || HOPELESS.has(code ?? '');

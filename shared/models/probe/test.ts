@@ -3,7 +3,7 @@ import { CODEC_SUPPORT } from '../codecs/support.ts';
 import { requestFor } from '../role.ts';
 import type { InferRequest, ModelEntry } from '../types.ts';
 import { askerOf, fitting, type Asked, type Asker } from './ask.ts';
-import { isUnreachable, table, type Report } from './report.ts';
+import { isHopeless, isUnreachable, table, type Report } from './report.ts';
 import { countRole, sumRole } from './roles.ts';
 import { singleModel } from './single-model.ts';
 
@@ -33,43 +33,46 @@ const REFUSED = new Set(['NOT_FOUND', 'BAD_REQUEST', 'AUTH', 'QUOTA', 'CONTEXT_O
 export async function testModel(
   runtime: Runtime,
   name: string,
+  signal?: AbortSignal,
 ): Promise<Report<TestData | { model: string; error: string }>> {
   const found = await singleModel(runtime, name, 'tested');
   if ('refusal' in found) return found.refusal;
   const { model } = found;
-  const asker = await askerOf(runtime, model);
+  const asker = await askerOf(runtime, model, signal);
   const data: TestData = {
     model: name,
     cases: [],
     suggested: { jsonSchema: false, tools: false, streaming: false },
     costMicros: 0,
   };
-  let unreachable = false;
+  /** The code by which the first question failed for good. */
+  let hopeless: string | undefined;
   try {
     for (const [caseName, run] of Object.entries(CASES) as [CaseName, Case][]) {
-      const outcome: Outcome = unreachable
-        ? skip('the endpoint is unreachable')
+      const { code, ...outcome }: Outcome = hopeless
+        ? skip(isUnreachable(hopeless) ? 'the endpoint is unreachable' : `the endpoint answers ${hopeless}`)
         : await run(asker, model, data);
       data.cases.push({ name: caseName, ...outcome });
-      unreachable ||= caseName === 'text' && outcome.unreachable === true;
+      if (caseName === 'text' && isHopeless(code)) hopeless = code;
     }
   } finally {
     await asker.close();
   }
-  for (const one of data.cases) delete (one as Partial<Outcome>).unreachable;
+  const unreachable = isUnreachable(hopeless);
   const failed = data.cases.some(({ result }) => result === 'fail');
   return { text: textOf(data), exitCode: unreachable ? 2 : failed ? 1 : 0, data };
 }
 
-type Outcome = Omit<CaseResult, 'name'> & { unreachable?: boolean };
+type Outcome = Omit<CaseResult, 'name'> & { code?: string | undefined };
 type Case = (asker: Asker, model: ModelEntry, data: TestData) => Promise<Outcome>;
 
 const pass = (detail: string): Outcome => ({ result: 'pass', detail });
 const fail = (detail: string): Outcome => ({ result: 'fail', detail });
 const skip = (detail: string): Outcome => ({ result: 'skip', detail });
 
-/** What went wrong with an answer, in a word. */
-const wrong = ({ result }: Asked): string => result.error?.code ?? result.finish;
+/** What went wrong with an answer: a word, and why where that is known. */
+const wrong = ({ result, reason }: Asked): string =>
+  `${result.error?.code ?? result.finish}${reason === undefined ? '' : `: ${reason}`}`;
 
 const withFeatures = (model: ModelEntry, features: Partial<ModelEntry['features']>): ModelEntry => ({
   ...model,
@@ -98,7 +101,7 @@ const CASES: Record<CaseName, Case> = {
   async text(asker, model, data) {
     const asked = await ask(asker, data, counting('test:text', 3), withFeatures(model, { streaming: false }));
     if (asked.result.status === 'ok') return pass(`${asked.result.text.length} characters`);
-    return { ...fail(wrong(asked)), unreachable: isUnreachable(asked.result.error?.code) };
+    return { ...fail(wrong(asked)), code: asked.result.error?.code };
   },
   async schema(asker, model, data) {
     const request = requestFor(sumRole, { a: 17, b: 25 }, { id: 'test:schema', model: '' });
@@ -170,9 +173,10 @@ const CASES: Record<CaseName, Case> = {
       withFeatures(model, { streaming: false }),
     );
     const cut = asked.result.finish === 'length' || asked.result.error?.code === 'TRUNCATED';
-    return cut
-      ? pass('cut at its limit, and says so')
-      : fail(`ended as ${wrong(asked)} in spite of a limit of 4 tokens`);
+    if (cut) return pass('cut at its limit, and says so');
+    return fail(
+      asked.result.error ? wrong(asked) : `ended as ${wrong(asked)} in spite of a limit of 4 tokens`,
+    );
   },
   async error(asker, model, data) {
     if (isOwn(model) || model.provider === 'gguf') return skip(`${model.provider} has no remote errors`);

@@ -12,13 +12,18 @@ export function providerError(
     billed,
     untilDeadline,
     ...(fault.status === undefined ? {} : { httpStatus: fault.status }),
+    ...(fault.message ? { said: fault.message.slice(0, 2000) } : {}),
     ...extra,
   });
 }
 
-/** An answer that came with HTTP 200 and cannot be used. */
-export const badResponse = (message: string, cause?: unknown): ProviderError =>
-  providerError({ kind: 'unreadable' }, message, cause === undefined ? {} : { cause });
+/** An answer that came with HTTP 200 and cannot be used. @param said the endpoint's own words about it. */
+export const badResponse = (message: string, cause?: unknown, said?: string): ProviderError =>
+  providerError(
+    { kind: 'unreadable', ...(said ? { message: said } : {}) },
+    message,
+    cause === undefined ? {} : { cause },
+  );
 
 /** A refusal by this process itself: nothing was sent, nothing is charged. */
 export const unsent = (code: InferErrorCode, message: string, cause?: unknown): ProviderError =>

@@ -48,6 +48,7 @@ function assertSafe(url: URL): void {
 }
 
 async function fromServer(text: string, audience: string, env: Runtime['env']): Promise<string> {
+  if (!URL.canParse(text)) throw unsent('AUTH', 'AGENTMILL_OIDC_TOKEN_URL is no address.');
   const url = new URL(text);
   assertSafe(url);
   url.searchParams.set('audience', audience);
@@ -65,7 +66,12 @@ async function fromServer(text: string, audience: string, env: Runtime['env']): 
     throw unsent('AUTH', `The identity server gave no token: ${(error as Error).message}.`, error);
   }
   if (!body.startsWith('{')) return checked(body);
-  const parsed: unknown = JSON.parse(body);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body);
+  } catch (error) {
+    throw unsent('AUTH', 'The answer of the identity server is neither a token nor JSON.', error);
+  }
   return checked(
     ['value', 'token', 'id_token', 'access_token'].map((key) => textOf(member(parsed, key))).find(Boolean) ??
       '',

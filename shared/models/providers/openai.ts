@@ -1,5 +1,6 @@
 import { Agent, request as send, type Dispatcher } from 'undici';
 import { sha256Hex } from '#shared/determinism/hash.ts';
+import { REDACTED } from '#shared/task/redact.ts';
 import { codecOf, type StreamDecoder } from '../codecs/index.ts';
 import { MAX_BODY_BYTES } from '../codecs/lines.ts';
 import { isLoopback } from '../registry/loopback.ts';
@@ -120,14 +121,14 @@ async function exchange({
   const { model, request } = call;
   const images = await inlineImages(request, env.runtime.artifacts);
   const codec = codecOf(model);
-  const body = JSON.stringify(codec.encode(request, model, { stream, images }));
+  const sent = JSON.stringify(codec.encode(request, model, { stream, images }));
   let token = await tokens.get();
   for (let refused = false; ; refused = true) {
     const response = await send(url, {
       method: 'POST',
       dispatcher: agent,
       signal: attempt.signal,
-      body,
+      body: sent,
       headers: {
         'content-type': 'application/json',
         accept: stream ? 'text/event-stream' : 'application/json',
@@ -140,7 +141,9 @@ async function exchange({
       },
     });
     if (response.statusCode === 200) return response;
-    const text = await readBody(response.body);
+    const body = await readBody(response.body);
+    // A careless gateway may repeat what it was sent.
+    const text = token ? body.replaceAll(token.token, REDACTED) : body;
     if (response.statusCode === 401 && token && !refused) {
       token = await tokens.renew(token);
       continue;

@@ -7,7 +7,7 @@ import { ProviderError, type ModelEntry, type ProviderCall } from '../types.ts';
 import type { Attempt } from './attempt.ts';
 import { REALTIME_TIMEOUT_MS } from './aws-limits.ts';
 import type { Fault } from './classify.ts';
-import { providerError } from './errors.ts';
+import { providerError, unsent } from './errors.ts';
 import { inlineImages } from './images.ts';
 import { retryAfterMs } from './retry-after.ts';
 
@@ -16,7 +16,7 @@ import { retryAfterMs } from './retry-after.ts';
  * `AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME` points it at a local server; on loopback it needs no credentials.
  */
 export function sagemakerClient(model: ModelEntry, runtime: Pick<Runtime, 'env'>): SageMakerRuntimeClient {
-  const endpoint = runtime.env.AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME;
+  const endpoint = runtime.env.AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME || undefined;
   const local = endpoint !== undefined && isLoopback(new URL(endpoint).hostname);
   const maxSockets = model.limits.concurrency + 8;
   const region = model.endpoint.region ?? runtime.env.AWS_REGION ?? (local ? 'us-east-1' : undefined);
@@ -100,6 +100,14 @@ export function asProviderError(
   const interrupted = attempt.interrupted(error, midStream);
   if (interrupted) return interrupted;
   if (error instanceof ProviderError) return error;
+  if (error instanceof Error && error.message === 'Region is missing')
+    return unsent(
+      'BAD_REQUEST',
+      'No AWS region is known: set endpoint.region in models.json, or AWS_REGION.',
+      error,
+    );
+  if (error instanceof Error && error.name === 'CredentialsProviderError')
+    return unsent('AUTH', 'No AWS credentials are known: set a profile or the AWS_ variables.', error);
   const fault = faultOf(error, midStream);
   const header = member(member(member(error, '$response'), 'headers'), 'retry-after');
   const wait = retryAfterMs(textOf(header), Date.now());

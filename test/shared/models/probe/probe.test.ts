@@ -161,7 +161,7 @@ describe('models test', () => {
     expect((data as { cases: unknown[] }).cases).toContainEqual({
       name: 'tool',
       result: 'fail',
-      detail: 'BAD_REQUEST',
+      detail: 'BAD_REQUEST: stub answered HTTP 400. It said: unsupported',
     });
   });
 
@@ -230,6 +230,55 @@ describe('models probe', () => {
       expect(await action(runtime, 'big')).toMatchObject({ exitCode: 1 });
       expect(await action(runtime, 'off')).toMatchObject({ exitCode: 1 });
     }
+  });
+});
+
+describe('an endpoint that refuses', () => {
+  it.each<[string, number, Record<string, string>, string, string, RegExp]>([
+    [
+      'an unknown model, with control characters and a key',
+      404,
+      {},
+      'no model\u001b[2J here\nfor Bearer abcdefgh12345678',
+      'NOT_FOUND',
+      /stub answered HTTP 404\. It said: no model \[2J here for Bearer \[redacted\]$/m,
+    ],
+    ['our key', 403, {}, 'no', 'AUTH', /AUTH.*HTTP 403/],
+    ['more, for longer than anybody waits', 429, { 'retry-after': '100' }, 'later', 'THROTTLED', /HTTP 429/],
+  ])('is asked nothing more: it refuses %s', async (_name, status, headers, message, code, text) => {
+    const { runtime, server } = await platform(
+      (_body, response) =>
+        void response.writeHead(status, headers).end(JSON.stringify({ error: { message } })),
+    );
+    const tested = await testModel(runtime, 'stub');
+    expect(tested.exitCode).toBe(1);
+    expect(tested.text).toMatch(text);
+    expect((tested.data as { cases: { result: string }[] }).cases.map(({ result }) => result)).toEqual([
+      'fail',
+      ...Array<string>(5).fill('skip'),
+    ]);
+    expect(server.seen).toHaveLength(1);
+  });
+
+  it('is named with its fault by a probe', async () => {
+    const { runtime } = await platform(
+      (_body, response) => void response.writeHead(401).end('{"error":{"message":"who are you"}}'),
+    );
+    const { exitCode, data, text } = await probeModel(runtime, 'stub');
+    expect({ exitCode, data }).toMatchObject({
+      exitCode: 1,
+      data: { verdict: 'failed', schema: { ok: false, code: 'AUTH' }, counting: { problem: 'not asked' } },
+    });
+    expect(text).toContain('failed (AUTH): stub answered HTTP 401. It said: who are you');
+  });
+
+  it('is let go when the user stops', async () => {
+    const stop = new AbortController();
+    const { runtime } = await platform(() => stop.abort());
+    for (const action of [probeModel, testModel])
+      expect(await action(runtime, 'stub', stop.signal).catch((error: Error) => error.name)).toBe(
+        'Cancelled',
+      );
   });
 });
 

@@ -363,6 +363,24 @@ describe('its tokens', () => {
     }
   });
 
+  it.each([
+    ['JSON that is cut', '{"value": "ey'],
+    ['JSON without a token', '{"error": "denied"}'],
+    ['a page', '<html> log in </html>'],
+  ])('is AUTH where the identity server answers %s', async (_name, body) => {
+    const identity = await startServer((_seen, response) => void response.end(body));
+    closing.push(identity.close);
+    for (const address of [identity.url, 'no address']) {
+      const { server, model, provider } = await serve(
+        (_seen, response) => void response.end(completion('')),
+        { auth: { type: 'oidc', audience: 'a' } },
+        envOf({ AGENTMILL_OIDC_TOKEN_URL: address }),
+      );
+      expect(await errorOf(provider.call(callOf(model)))).toMatchObject({ code: 'AUTH', unsent: true });
+      expect(server.seen).toHaveLength(0);
+    }
+  });
+
   it('never asks an identity server in the clear', async () => {
     const { model, provider } = await serve(
       (_seen, response) => void response.end(completion('')),
@@ -380,6 +398,23 @@ describe('its tokens', () => {
     );
     const request: InferRequest = requestOf({ messages: [{ role: 'user', content: 'canary-prompt' }] });
     const error = await errorOf(provider.call(callOf(model, { request })));
+    expect(error.said).toBe('canary-prompt echoed');
     expect(`${error.message} ${error.stack} ${JSON.stringify(error)}`).not.toMatch(/canary/);
+  });
+
+  it('keeps the key out of the words of a gateway that repeats it', async () => {
+    const { model, provider } = await serve(
+      (seen, response) =>
+        void response
+          .writeHead(403)
+          .end(
+            JSON.stringify({ error: { message: `no such key: ${seen.headers.authorization?.slice(7)}` } }),
+          ),
+      { auth: { type: 'secret', secret: 'GATEWAY_KEY' } },
+      envOf({ GATEWAY_KEY: 'canary-secret' }),
+    );
+    const error = await errorOf(provider.call(callOf(model)));
+    expect(error).toMatchObject({ code: 'AUTH', unsent: false });
+    expect(error.said).toBe('no such key: [redacted]');
   });
 });

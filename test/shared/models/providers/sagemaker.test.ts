@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { startAttempt } from '#shared/models/providers/attempt.ts';
+import { asProviderError } from '#shared/models/providers/sagemaker-client.ts';
 import { closeProviders, providerFor } from '#shared/models/providers/index.ts';
 import type { Provider, ProviderCall } from '#shared/models/types.ts';
 import {
@@ -330,5 +332,23 @@ describe('its streams', () => {
       { type: 'text', delta: 'text' },
       { type: 'finish', finish: 'stop' },
     ]);
+  });
+});
+
+describe('what this machine lacks', () => {
+  it.each([
+    ['a region', new Error('Region is missing'), 'BAD_REQUEST', 'AWS_REGION'],
+    [
+      'credentials',
+      Object.assign(new Error('Could not load'), { name: 'CredentialsProviderError' }),
+      'AUTH',
+      'credentials',
+    ],
+  ])('is said, and nothing is charged: %s', (_name, cause, code, text) => {
+    const attempt = startAttempt({ timeoutMs: 1000, signal: new AbortController().signal });
+    attempt.dispose();
+    const error = asProviderError(cause, attempt);
+    expect(error).toMatchObject({ code, billed: 'no', unsent: true });
+    expect(error.message).toContain(text);
   });
 });
