@@ -77,17 +77,28 @@ export async function finishLibrary(request: FinishRequest, ctx: TaskContext): P
       published: request.published ?? null,
     },
     yields: {
-      ...ingested,
+      problems: ingested.problems ?? 0,
+      imported: ingested.tools ?? 0,
+      duplicates: ingested.duplicates ?? 0,
       admitted: collected?.admitted ?? 0,
       collapsed: collected?.collapsed ?? 0,
       rejected,
-      ...report?.counts,
+      ...(report?.counts && libraryYields(report.counts)),
     },
     pending,
     ...attempt,
     ...(outcome.error ? { error: outcome.error } : {}),
   });
 }
+
+/** Of the report's counts, what became of the tools: `tools` are the library's. */
+const libraryYields = ({ tools = 0, aggregated = 0, superseded = 0, kept = 0, cases = 0 }) => ({
+  superseded,
+  aggregated,
+  kept,
+  tools,
+  cases,
+});
 
 const NOTES: ReadonlySet<string> = new Set(NOTE_CODES);
 

@@ -74,6 +74,8 @@ export default defineWorkflow({
     CreateTools: 'problems',
     EmbedTools: 'tools',
     Blueprint: 'tools',
+    Aggregate: 'tools',
+    VerifyLibrary: 'cases',
   },
 });
 

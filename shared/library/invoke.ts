@@ -36,7 +36,7 @@ export async function invokeTool(
   if (faults.length > 0) {
     throw invalidInput(`The arguments do not fit the schema of ${tool.name}.`, {
       problems: faults.map(({ path, message }) => ({
-        pointer: `/arguments${path}`,
+        pointer: `/arguments${path === '/' ? '' : path}`,
         code: 'schema-invalid',
         detail: `It ${message}.`,
       })),

@@ -23,6 +23,6 @@ armDeaths({
 });
 const { input, ...rest } = { options: {}, ...KILLED_JOBS[job] };
 const platform = await openPlatform({ dataDir });
-await platform.run('tool-library', input, { ...rest.options, idempotencyKey: input.libraryId });
+await platform.run('tool-library', input, { ...rest.options, idempotencyKey: String(input.libraryId) });
 await platform.close();
 await Promise.all([closeSandboxes(), closeAnalyser()]);

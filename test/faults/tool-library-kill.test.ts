@@ -70,7 +70,7 @@ async function life(dataDir: string, job: KilledJob, mortality: Mortality): Prom
   try {
     const running = platform.run('tool-library', job.input, {
       ...job.options,
-      idempotencyKey: job.input.libraryId as string,
+      idempotencyKey: String(job.input.libraryId),
     });
     const ended = running.then(async (ending) => {
       await platform.engine.wait(ending.executionId!);
@@ -199,14 +199,14 @@ test(
   async () => {
     const dataDir = join(dir, 'processes');
     const before = stub.answered.length;
-    const deaths: Order['death'][] = [
+    const deaths: NonNullable<Order['death']>[] = [
       { when: 'left', state: 'CreateTools/InferJudge' },
       { when: 'left', state: 'Aggregate/RunSibCases' },
       { when: 'entered', state: 'VerifyLibrary/Verify' },
       { when: 'left', state: 'Publish' },
     ];
     for (const death of deaths) {
-      expect(await childLife({ dataDir, job: 'solved problems', death }), death!.state).toBe('SIGKILL');
+      expect(await childLife({ dataDir, job: 'solved problems', death }), death.state).toBe('SIGKILL');
     }
     const last = await livesOf(dataDir, KILLED_JOBS['solved problems'], IMMORTAL);
     const calls = stub.answered.slice(before).map(({ body }) => body);

@@ -149,6 +149,6 @@ export async function closeAggregate(
     open: states.filter(({ status }) => status !== 'done').length,
   };
   await writeJson(ctx.artifacts, doneKey(scope), done);
-  await ctx.jobs.advance(config.jobId, 'Aggregate', partName(part), results.length);
+  await ctx.jobs.advance(config.jobId, 'Aggregate', partName(part), sources.tools.size);
   return done;
 }
