@@ -52,9 +52,8 @@ export function makeCanary(watch: Watch, heap: () => Uint32Array): Canary {
   let addresses = new Uint32Array(0);
   let expected = new Uint32Array(0);
   let segments: Segment[] = [];
-  /** The same places, each once and in the order of memory: what is looked at after every run. */
-  let ordered = new Uint32Array(0);
-  let right = new Uint32Array(0);
+  /** The same, place by place with its word, in the order of memory: what is looked at after every run. */
+  let pairs = new Uint32Array(0);
 
   const rearm = (): void => {
     const memory = heap();
@@ -104,14 +103,17 @@ export function makeCanary(watch: Watch, heap: () => Uint32Array): Canary {
     }
     addresses = Uint32Array.from(found, (address) => address >>> 2);
     expected = Uint32Array.from(addresses, (index) => memory[index]!);
-    ordered = Uint32Array.from(new Set(addresses)).sort();
-    right = Uint32Array.from(ordered, (index) => memory[index]!);
+    pairs = new Uint32Array(2 * addresses.length);
+    addresses.toSorted().forEach((index, position) => {
+      pairs[2 * position] = index;
+      pairs[2 * position + 1] = memory[index]!;
+    });
   };
 
   const unchanged = (memory: Uint32Array): boolean => {
-    const [places, values] = [ordered, right];
-    for (let index = 0; index < places.length; index++) {
-      if (memory[places[index]!] !== values[index]) return false;
+    const words = pairs;
+    for (let index = 0; index < words.length; index += 2) {
+      if (memory[words[index]!] !== words[index + 1]) return false;
     }
     return true;
   };

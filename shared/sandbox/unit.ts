@@ -12,6 +12,8 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** A request on its way to a result. */
 interface Task {
   request: SandboxRequest;
+  /** What its child must be made for. */
+  kind: string;
   /** Children that died over it without our doing. */
   deaths: number;
   /** The child it was sent to. */
@@ -81,6 +83,7 @@ export class Unit {
       const release = (): void => signal?.removeEventListener('abort', stop);
       const task: Task = {
         request,
+        kind: kindOf(request),
         deaths: 0,
         resolve: (result) => (release(), resolve(result)),
         reject: (error) => (release(), reject(error)),
@@ -141,7 +144,7 @@ export class Unit {
           if (child && (await this.idle(child.process))) continue;
           return;
         }
-        const kind = kindOf(next.request);
+        const { kind } = next;
         if (!child || child.kind !== kind || !usable(child.process)) {
           if (child) await this.retire(child.process);
           child = undefined;
@@ -196,7 +199,7 @@ export class Unit {
       if (!(error instanceof NoWheel)) throw error;
       const kind = kindOf(request);
       for (const task of this.queue.splice(0)) {
-        if (kindOf(task.request) !== kind) this.queue.push(task);
+        if (task.kind !== kind) this.queue.push(task);
         else task.resolve(failed(task.request.id, 'PackageUnavailable', error.message));
       }
       return undefined;
@@ -228,7 +231,7 @@ export class Unit {
         if (ahead >= depth || !usable(child, ahead)) return undefined;
         if (this.slots.wanted && performance.now() - since > TURN_MS) return undefined;
         const next = this.queue[0];
-        return next && kindOf(next.request) === kind ? this.queue.shift() : undefined;
+        return next?.kind === kind ? this.queue.shift() : undefined;
       };
       const pump = (): void => {
         for (let task = wanted(); task; task = wanted()) {
