@@ -14,7 +14,7 @@ import { faultyStub, type FaultyStub } from './inference-stub.ts';
 const CONCURRENCY = 8;
 const SPEED = 20;
 /** Of a hanging call, in real time. An answer that a busy machine reads later than this counts as one that never came. */
-const TIMEOUT_MS = 1000;
+const TIMEOUT_MS = 2000;
 const MICROS = 750;
 
 const closing: (() => Promise<unknown>)[] = [];

@@ -21,7 +21,8 @@ export interface FaultyStub {
 
 /**
  * A chat server that outlives its clients: with `faults` 10 % of calls are throttled, 5 % fail, 5 % are answered
- * unreadably and 2 % never, but never more than two calls of one prompt in a row. Usage is 600 tokens in, 300 out.
+ * unreadably and 2 % never, but never more than two calls of one prompt in a row. Prompts end in their number; four that
+ * hang come together, so that their time-outs pass side by side. Usage is 600 tokens in, 300 out.
  */
 export async function faultyStub(faults: boolean): Promise<FaultyStub> {
   const tries = new Map<string, number>();
@@ -41,8 +42,8 @@ export async function faultyStub(faults: boolean): Promise<FaultyStub> {
       const nth = tries.get(prompt) ?? 0;
       const draw = faults && nth < 2 ? seededRng('fault', prompt, nth).next() : 1;
       tries.set(prompt, nth + 1);
-      const fault =
-        draw < 0.1 ? '429' : draw < 0.15 ? '500' : draw < 0.2 ? 'garbage' : draw < 0.22 ? 'hang' : '';
+      const hangs = faults && nth === 0 && Number(/\d+$/.exec(prompt)![0]) % 200 < 4;
+      const fault = hangs ? 'hang' : draw < 0.1 ? '429' : draw < 0.15 ? '500' : draw < 0.2 ? 'garbage' : '';
       if (fault) stub.faults[fault] = (stub.faults[fault] ?? 0) + 1;
       if (fault === 'hang') return;
       if (fault === 'garbage') return void response.end('{"choices":[{"message":{"content":"ans');
