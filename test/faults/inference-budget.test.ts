@@ -39,7 +39,7 @@ describe('a budget shared by real processes', () => {
     const round = async (): Promise<Spent[]> =>
       Promise.all(
         Array.from({ length: PROCESSES }, (_, process) =>
-          spend({ dataDir: dir, jobId: JOB, process, callers: CALLERS, speed: 20, epoch }),
+          spend({ dataDir: dir, jobId: JOB, process, callers: CALLERS, speed: 10, epoch }),
         ),
       );
     const sum = (all: Spent[], of: 'done' | 'exhausted' | 'charged'): number =>
