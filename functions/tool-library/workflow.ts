@@ -75,7 +75,7 @@ export default defineWorkflow({
     EmbedTools: 'tools',
     Blueprint: 'tools',
     Aggregate: 'tools',
-    VerifyLibrary: 'cases',
+    VerifyLibrary: 'tools',
   },
 });
 

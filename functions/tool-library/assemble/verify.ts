@@ -82,7 +82,7 @@ export async function verifyPart(
     }));
   const verified = { cases: mapped.length, passing: mapped.length - failures.length, failures };
   await writeJson(ctx.artifacts, partKey(jobId, pass, item.part), verified);
-  await ctx.jobs.advance(jobId, 'VerifyLibrary', partName(item.part), mapped.length);
+  await ctx.jobs.advance(jobId, 'VerifyLibrary', partName(item.part), item.count);
   return verified;
 }
 

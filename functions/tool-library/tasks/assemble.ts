@@ -16,6 +16,8 @@ export const handler = defineTask({
   output: z.object({ index: RefSchema, parts: count, tools: count, aggregated: count, kept: count }),
   async run({ jobId, config, pass, stop }, ctx) {
     await noteCaught(ctx, jobId, stop);
-    return assemble(ctx, await loadConfig(ctx.artifacts, config), pass);
+    const assembled = await assemble(ctx, await loadConfig(ctx.artifacts, config), pass);
+    await ctx.jobs.stage(jobId, 'VerifyLibrary', assembled.tools);
+    return assembled;
   },
 });
