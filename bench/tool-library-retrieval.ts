@@ -4,71 +4,91 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openPlatform } from '#local/platform.ts';
 import { closeAnalyser } from '#functions/tool-library/python/analyser.ts';
-import { seededRng } from '#shared/determinism/rng.ts';
-import { closeSentenceEncoder, sentenceEncoder } from '#shared/text/encoder.ts';
+import { closeSandboxes } from '#functions/tool-library/sandbox.ts';
+import type { AtRanks } from '#shared/library/evaluation.ts';
+import { closeSentenceEncoder, sentenceEncoder, type Encoder } from '#shared/text/encoder.ts';
+import { costOf, type Cost } from './tool-library/usage.ts';
 import { latency } from './tool-library-retrieval/latency.ts';
-import { build } from './tool-library-retrieval/libraries.ts';
-import { generated, readProblems, type Problem } from './tool-library-retrieval/problems.ts';
-import { retrieval, type Line } from './tool-library-retrieval/retrieval.ts';
+import { build, type Built } from './tool-library-retrieval/libraries.ts';
+import { readProblems, setsOf } from './tool-library-retrieval/problems.ts';
+import { remembering, retrieval, type Line, type Queries } from './tool-library-retrieval/retrieval.ts';
 
 /**
  * How fast and how well libraries are searched (tool-library section 10).
  *
- * `npm run bench -- tool-library-retrieval [--problems F] [--sizes 100,500] [--latency 100,10000,100000]`
- * Without a file the example problems serve; sizes beyond a file's problems are filled up with generated ones, and say so.
+ * `npm run bench -- tool-library-retrieval [--problems F] [--sizes 100,500,…] [--latency 100,10000,100000]`
+ * Without a file the example problems serve; sizes beyond four fifths of a file's problems are filled up with generated
+ * ones, and say so. `--sizes ''` measures latency alone, `--latency ''` retrieval alone.
  */
 export default async function main(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
     options: {
       problems: { type: 'string', default: 'examples/tool-library/problems.jsonl' },
-      sizes: { type: 'string' },
+      sizes: { type: 'string', default: '100,500,1000,5000,10000' },
       latency: { type: 'string', default: '100,10000,100000' },
     },
   });
   const numbers = (text: string): number[] => text.split(',').filter(Boolean).map(Number);
   const encoder = await sentenceEncoder();
-
-  console.log('Search, embedding of the query included, one at a time:');
-  for (const tools of numbers(values.latency)) {
-    const { p50, p99, target } = await latency(tools, encoder);
-    const met = target === 0 ? '' : ` (target ${target} ms: ${p99 <= target ? 'met' : 'missed'})`;
-    console.log(`  ${tools} tools: p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms${met}`);
+  try {
+    await latencies(numbers(values.latency), encoder);
+    const sizes = numbers(values.sizes).sort((a, b) => a - b);
+    if (sizes.length > 0) await scaling(resolve(values.problems), sizes, encoder);
+  } finally {
+    await Promise.all([closeSandboxes(), closeAnalyser(), closeSentenceEncoder()]);
   }
+}
 
-  const all = seededRng('bench', 'split').shuffle(await readProblems(resolve(values.problems)));
-  const [held, rest] = [all.slice(0, Math.floor(all.length / 5)), all.slice(Math.floor(all.length / 5))];
-  const sizes = values.sizes === undefined ? [rest.length] : numbers(values.sizes);
-  const most = Math.max(0, ...sizes);
-  const filled: Problem[] = [...rest, ...generated(Math.max(0, most - rest.length))];
+async function latencies(libraries: readonly number[], encoder: Encoder): Promise<void> {
+  if (libraries.length > 0) console.log('Search, embedding of the query included, one at a time:');
+  for (const tools of libraries) {
+    const { p50, p99, cpu, load, target } = await latency(tools, encoder);
+    const met = target === 0 ? '' : ` (target ${target} ms: ${p99 <= target ? 'met' : 'missed'})`;
+    console.log(
+      `  search p99, ${tools} tools: ${p99.toFixed(1)} ms${met}; p50 ${p50.toFixed(1)} ms, CPU ${cpu.toFixed(1)} ms a query, load ${load.toFixed(1)}`,
+    );
+  }
+}
+
+/** Libraries of nested sets of problems, each searched as it is, behind its clusters, and before refactoring. */
+async function scaling(file: string, sizes: readonly number[], encoder: Encoder): Promise<void> {
+  const { held, nested, fromFile, heldGenerated } = setsOf(await readProblems(file), sizes.at(-1)!);
   const dataDir = await mkdtemp(join(tmpdir(), 'agentmill-bench-'));
   const platform = await openPlatform({ dataDir });
   try {
-    const heldBack =
-      held.length === 0 || sizes.length === 0 ? undefined : await build(platform, 'held-back', held);
-    console.log(
-      `\nRetrieval, numbers masked; ${held.length} problems held back (${heldBack?.tools.length ?? 0} with tools):`,
-    );
-    console.log(
-      '  problems | library     tools | queries    relevance   n | recall@1 @5 @10   | found@1 @5 @10    | MRR',
-    );
+    const others = new Map<Queries, Built>();
+    if (held.length > 0) others.set('held back', await build(platform, 'held-back', held));
+    if (heldGenerated.length > 0) {
+      const made = await build(platform, 'held-back-generated', heldGenerated);
+      others.set('held back, generated', made);
+    }
+    console.log('\nRetrieval, numbers masked:');
+    for (const [queries, { tools }] of others) console.log(`  ${queries}: ${tools.length} tools`);
+    console.log(HEADER);
+    const remembered = remembering(encoder);
     for (const size of sizes) {
-      const made = await build(platform, `problems-${size}`, filled.slice(0, size));
-      const note = size > rest.length ? ` (${size - rest.length} generated)` : '';
-      for (const line of await retrieval(made, heldBack, encoder))
-        console.log(`  ${size}${note} ${text(line)}`);
+      const made = await build(platform, `problems-${size}`, nested.slice(0, size));
+      const { result: lines, cost } = await costOf(() => retrieval(made, others, remembered));
+      const note = size > fromFile ? ` (${size - fromFile} generated)` : '';
+      for (const line of lines) console.log(`| ${size}${note} ${text(line)}`);
+      console.log(`<!-- ${size}: built in ${spent(made.cost)}; asked in ${spent(cost)} -->`);
     }
   } finally {
     await platform.close();
-    await closeAnalyser();
-    await closeSentenceEncoder();
     await rm(dataDir, { recursive: true, force: true });
   }
 }
 
+const spent = ({ wallSeconds, cpuSeconds, peakMb, load }: Cost): string =>
+  `${wallSeconds.toFixed(0)} s, ${cpuSeconds.toFixed(0)} CPU s, ${peakMb.toFixed(0)} MB, load ${load.toFixed(1)}`;
+
+const HEADER = `| problems | library | tools | queries | relevance | n | relevant tools: mean, most | recall@1, 5, 10 | most possible | found@1, 5, 10 | by chance | MRR |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |`;
+
 const text = ({ library, tools, queries, relevance, scores }: Line): string => {
-  const { recall, found, mrr, questions } = scores;
-  const shares = ({ at1, at5, at10 }: typeof recall): string =>
-    [at1, at5, at10].map((share) => share.toFixed(3)).join(' ');
-  return `| ${library.padEnd(10)} ${String(tools).padStart(6)} | ${queries.padEnd(9)} ${relevance.padEnd(10)} ${String(questions).padStart(4)} | ${shares(recall)} | ${shares(found)} | ${mrr.toFixed(3)}`;
+  const { recall, bound, found, chance, relevant, mrr, questions } = scores;
+  const shares = ({ at1, at5, at10 }: AtRanks): string =>
+    [at1, at5, at10].map((share) => share.toFixed(2)).join(' ');
+  return `| ${library} | ${tools} | ${queries} | ${relevance} | ${questions} | ${relevant.mean.toFixed(1)}, ${relevant.most} | ${shares(recall)} | ${shares(bound)} | ${shares(found)} | ${shares(chance)} | ${mrr.toFixed(3)} |`;
 };

@@ -14,20 +14,37 @@ import { closeSandboxes } from '#functions/tool-library/sandbox.ts';
 import { openPlatform } from '#local/platform.ts';
 import { seededRng, type Rng } from '#shared/determinism/rng.ts';
 import { readJson } from '#shared/storage/jsonl.ts';
+import { closeSentenceEncoder } from '#shared/text/encoder.ts';
 import { averageLinkage } from '#shared/text/clustering.ts';
+import { costOf, medianCost, type Cost } from './tool-library/usage.ts';
 
 /**
  * Benchmarks of tool-library section 12: `npm run bench -- tool-library [generated|gsm8k|normalise|anti-unify|seed-cluster]
- * [--file gsm8k.jsonl]`. Times are wall-clock on this machine.
+ * [--file gsm8k.jsonl]`. Small ones are the median of five runs. CPU time stands beside wall-clock: on a machine that is
+ * busy otherwise only the former means much.
  */
 
 interface Row {
   benchmark: string;
   measured: string;
+  wall: string;
+  cpu: string;
+  memory: string;
+  load: string;
   target: string;
 }
 
-const seconds = (since: number): number => (performance.now() - since) / 1000;
+const RUNS = 5;
+
+const row = (benchmark: string, target: string, measured: string, cost: Cost): Row => ({
+  benchmark,
+  measured,
+  wall: `${cost.wallSeconds.toFixed(2)} s`,
+  cpu: `${cost.cpuSeconds.toFixed(2)} s`,
+  memory: `${Math.round(cost.peakMb)} MB`,
+  load: cost.load.toFixed(1),
+  target,
+});
 
 const GOODS = [
   'muffins',
@@ -115,68 +132,56 @@ async function sources(count: number): Promise<SourceTool[]> {
 
 async function normalising(): Promise<Row> {
   const tools = await sources(2000);
-  const began = performance.now();
-  for (const tool of tools) skeletonOf(normalise(tool));
-  return {
-    benchmark: 'normalise and hash 2,000 tools',
-    measured: `${Math.round(tools.length / seconds(began)).toLocaleString('en')} a second`,
-    target: '2,000 a second',
-  };
+  const { cost } = await medianCost(RUNS, () => {
+    for (const tool of tools) skeletonOf(normalise(tool));
+  });
+  const rate = (seconds: number): string => Math.round(tools.length / seconds).toLocaleString('en');
+  const measured = `${rate(cost.wallSeconds)} a second (${rate(cost.cpuSeconds)} a CPU second)`;
+  return row('normalise and hash 2,000 tools', '2,000 a second', measured, cost);
 }
 
 async function antiUnifying(): Promise<Row> {
   const tools = await sources(300);
-  const began = performance.now();
-  const { functions } = refactor(tools, { widen: true, helpers: true });
-  return {
-    benchmark: 'anti-unify 300 tools',
-    measured: `${seconds(began).toFixed(2)} s (${functions.length} functions)`,
-    target: '1 s',
-  };
+  const { result, cost } = await medianCost(RUNS, () => refactor(tools, { widen: true, helpers: true }));
+  return row('anti-unify 300 tools', '1 s', `${result.functions.length} functions`, cost);
 }
 
-function seedClustering(): Row {
+async function seedClustering(): Promise<Row> {
   const rng = seededRng('bench', 'seed-cluster');
   const vectors = Array.from({ length: 1000 }, () => {
     const vector = Float32Array.from({ length: 512 }, () => rng.next() - 0.5);
     const length = Math.hypot(...vector);
     return vector.map((value) => value / length);
   });
-  const began = performance.now();
-  averageLinkage(vectors);
-  return {
-    benchmark: 'seed-cluster 1,000 vectors',
-    measured: `${seconds(began).toFixed(2)} s`,
-    target: '1 s',
-  };
+  const { result, cost } = await medianCost(RUNS, () => averageLinkage(vectors));
+  return row('seed-cluster 1,000 vectors', '1 s', `${result.length} merges`, cost);
 }
 
 /** A whole job on a platform of its own. */
 async function endToEnd(name: string, file: string, target: string): Promise<Row> {
   const dir = await mkdtemp(join(tmpdir(), 'agentmill-bench-'));
   try {
-    const platform = await openPlatform({ dataDir: dir });
-    try {
-      await platform.runtime.artifacts.put('in/rows.jsonl', createReadStream(file));
-      const began = performance.now();
-      const job = await platform.run('tool-library', { source: 'in/rows.jsonl', libraryId: 'bench' });
-      const took = seconds(began);
-      const report = (await readJson(platform.runtime.artifacts, `jobs/${job.jobId}/output/report.json`)) as {
-        compression: number;
-        losslessness: { coverage: number };
-      };
-      const { problems: read, admitted, rejected, aggregated, kept } = job.yields;
-      const memory = Math.round(process.resourceUsage().maxRSS / 1024);
-      return {
-        benchmark: name,
-        measured: `${took.toFixed(0)} s, ${memory} MB: ${read} problems, ${admitted} admitted, ${rejected} rejected, ${aggregated} aggregated, ${kept} kept, compression ${report.compression}, coverage ${report.losslessness.coverage}`,
-        target,
-      };
-    } finally {
-      await platform.close();
-    }
+    const { result, cost } = await costOf(async () => {
+      const platform = await openPlatform({ dataDir: dir });
+      try {
+        await platform.runtime.artifacts.put('in/rows.jsonl', createReadStream(file));
+        const job = await platform.run('tool-library', { source: 'in/rows.jsonl', libraryId: 'bench' });
+        const report = (await readJson(
+          platform.runtime.artifacts,
+          `jobs/${job.jobId}/output/report.json`,
+        )) as {
+          compression: number;
+          losslessness: { coverage: number };
+        };
+        const { problems: read, admitted, rejected, aggregated, kept } = job.yields;
+        return `${read} problems, ${admitted} admitted, ${rejected} rejected, ${aggregated} aggregated, ${kept} kept, compression ${report.compression}, coverage ${report.losslessness.coverage}`;
+      } finally {
+        await platform.close();
+        await Promise.all([closeSandboxes(), closeAnalyser(), closeSentenceEncoder()]);
+      }
+    });
+    return row(name, target, result, cost);
   } finally {
-    await Promise.all([closeSandboxes(), closeAnalyser()]);
     await rm(dir, { recursive: true, force: true });
   }
 }
@@ -205,7 +210,7 @@ export default async function main(args: string[]): Promise<void> {
   const rows: Row[] = [];
   if (wanted('normalise')) rows.push(await normalising());
   if (wanted('anti-unify')) rows.push(await antiUnifying());
-  if (wanted('seed-cluster')) rows.push(seedClustering());
+  if (wanted('seed-cluster')) rows.push(await seedClustering());
   if (wanted('generated')) rows.push(await generated());
   if (wanted('gsm8k') && file !== undefined) {
     if (!existsSync(file)) throw new Error(`--file ${file}: there is no such file.`);

@@ -1,3 +1,4 @@
+import { loadavg } from 'node:os';
 import { seededRng } from '#shared/determinism/rng.ts';
 import { searchIndex, searchTools, type SearchIndex, type SearchRow } from '#shared/library/search.ts';
 import type { Encoder } from '#shared/text/encoder.ts';
@@ -43,6 +44,10 @@ export interface Latency {
   tools: number;
   p50: number;
   p99: number;
+  /** Milliseconds of CPU a query, all threads. */
+  cpu: number;
+  /** Of the machine, at the end. */
+  load: number;
   target: number;
 }
 
@@ -56,11 +61,20 @@ export async function latency(tools: number, encoder: Encoder): Promise<Latency>
     `what is the ${rng.pick(MANNERS)} ${rng.pick(QUANTITIES)} of the ${rng.pick(SUBJECTS)}`;
   for (let warm = 0; warm < 10; warm++) await searchTools(index, { query: query() }, encoder);
   const took: number[] = [];
+  const before = process.cpuUsage();
   for (let n = 0; n < QUERIES; n++) {
     const started = performance.now();
     await searchTools(index, { query: query() }, encoder);
     took.push(performance.now() - started);
   }
+  const { user, system } = process.cpuUsage(before);
   took.sort((a, b) => a - b);
-  return { tools, p50: percentile(took, 0.5), p99: percentile(took, 0.99), target: TARGETS_MS[tools] ?? 0 };
+  return {
+    tools,
+    p50: percentile(took, 0.5),
+    p99: percentile(took, 0.99),
+    cpu: (user + system) / 1000 / QUERIES,
+    load: loadavg()[0]!,
+    target: TARGETS_MS[tools] ?? 0,
+  };
 }

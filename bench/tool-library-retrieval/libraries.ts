@@ -2,6 +2,7 @@ import { parseSources } from '#functions/tool-library/blueprint/parts.ts';
 import { allRows } from '#functions/tool-library/io.ts';
 import { keys } from '#functions/tool-library/keys.ts';
 import type { Cluster } from '#functions/tool-library/records.ts';
+import { closeSandboxes } from '#functions/tool-library/sandbox.ts';
 import { normalForms } from '#functions/tool-library/refactor/refactor.ts';
 import { skeletonOf } from '#functions/tool-library/refactor/skeleton.ts';
 import { embeddedText } from '#shared/library/build.ts';
@@ -15,6 +16,7 @@ import type { Json } from '#shared/storage/ports.ts';
 import type { Encoder } from '#shared/text/encoder.ts';
 import { matrixOf } from '#shared/text/vectors.ts';
 import type { Platform } from '#local/platform.ts';
+import { costOf, type Cost } from '../tool-library/usage.ts';
 import type { Problem } from './problems.ts';
 
 /** A library that the workflow made from problems, and the tools it was made from. */
@@ -26,7 +28,7 @@ export interface Built {
   clusters: Cluster[];
   /** Skeleton of a tool, as text; absent where it has none. */
   skeletons: ReadonlyMap<string, string>;
-  seconds: number;
+  cost: Cost;
 }
 
 export async function build(
@@ -37,9 +39,13 @@ export async function build(
   const { artifacts } = platform.runtime;
   const source = `bench/${libraryId}.jsonl`;
   await writeJsonl(artifacts, source, problems);
-  const started = performance.now();
-  const job = await platform.run('tool-library', { source, libraryId, validation: 'execute' } as Json);
-  const seconds = (performance.now() - started) / 1000;
+  // What is measured is how libraries are searched: questions are not solved again with what was made of them.
+  const input = { source, libraryId, validation: 'execute', review: 'execute' };
+  const { result: job, cost } = await costOf(async () => {
+    const ended = await platform.run('tool-library', input as Json);
+    await closeSandboxes();
+    return ended;
+  });
   if (!job.status.startsWith('SUCCEEDED')) {
     throw new Error(`The job ${job.jobId} ended ${job.status}: ${job.error?.detail ?? ''}`);
   }
@@ -58,7 +64,7 @@ export async function build(
     cases,
     clusters: await allRows<Cluster>(artifacts, keys.clusters(jobId)),
     skeletons: await skeletonsOf(tools, cases),
-    seconds,
+    cost,
   };
 }
 

@@ -73,8 +73,36 @@ const TEMPLATES: readonly Template[] = [
   },
 ];
 
-/** Problems from templates of ours: more than any file has, much more alike than real ones. */
-export function generated(count: number): Problem[] {
-  const rng = seededRng('bench', 'generated problems');
+/** Problems from templates of ours: more than any file has, much more alike than real ones. Another `part`, others. */
+export function generated(count: number, part = 'problems'): Problem[] {
+  const rng = seededRng('bench', `generated ${part}`);
   return Array.from({ length: count }, () => rng.pick(TEMPLATES)(rng));
+}
+
+/** The smaller of two nested sets of problems is the beginning of the larger. */
+export interface Sets {
+  /** A fifth of the file: no library is made of it, and nothing is tuned on it. */
+  held: Problem[];
+  /** The rest of the file, filled up with generated ones. */
+  nested: Problem[];
+  /** How many of `nested` are the file's. */
+  fromFile: number;
+  /** Generated problems that no library is made of, for libraries that have such. */
+  heldGenerated: Problem[];
+}
+
+const HELD_GENERATED = 200;
+
+/** Divides a file's problems, the same way every time, and fills them up to the largest size. */
+export function setsOf(problems: readonly Problem[], largest: number): Sets {
+  const all = seededRng('bench', 'split').shuffle(problems);
+  const fifth = Math.floor(all.length / 5);
+  const [held, rest] = [all.slice(0, fifth), all.slice(fifth)];
+  const more = Math.max(0, largest - rest.length);
+  return {
+    held,
+    nested: [...rest, ...generated(more)].slice(0, largest),
+    fromFile: rest.length,
+    heldGenerated: more > 0 ? generated(HELD_GENERATED, 'problems held back') : [],
+  };
 }

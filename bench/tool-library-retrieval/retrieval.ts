@@ -3,6 +3,7 @@ import {
   type RetrievalQuestion,
   type RetrievalScores,
 } from '#shared/library/evaluation.ts';
+import { seededRng } from '#shared/determinism/rng.ts';
 import { MAX_K, searchTools, type SearchIndex } from '#shared/library/search.ts';
 import type { Encoder } from '#shared/text/encoder.ts';
 import { centroid, dot } from '#shared/text/vectors.ts';
@@ -10,10 +11,15 @@ import { fragmented, type Built } from './libraries.ts';
 
 /** Recall over a library, the tools it was made from, and those tools behind their clusters (section 10). */
 
+export type Queries = 'source' | 'held back' | 'held back, generated';
+
+/** Source questions asked at most; of more, a seeded sample: each costs as much as a tool to embed. */
+const SOURCE_QUESTIONS = 300;
+
 export interface Line {
   library: 'fragmented' | 'clustered' | 'aggregated';
   tools: number;
-  queries: 'source' | 'held back';
+  queries: Queries;
   relevance: 'strict' | 'functional';
   scores: RetrievalScores;
 }
@@ -47,7 +53,11 @@ function functionalQuestions(built: Built, asked: Built): Asked[] {
 }
 
 /** @param held tools of problems that the library was not built from. */
-export async function retrieval(built: Built, held: Built | undefined, encoder: Encoder): Promise<Line[]> {
+export async function retrieval(
+  built: Built,
+  held: ReadonlyMap<Queries, Built>,
+  encoder: Encoder,
+): Promise<Line[]> {
   const parts = await fragmented(built, encoder);
   const replaced = group(
     built.aggregated.flatMap((tool) => tool.mapping.map(({ toolId }) => [toolId, tool.id] as const)),
@@ -61,14 +71,23 @@ export async function retrieval(built: Built, held: Built | undefined, encoder: 
 
   const lines: Line[] = [];
   const sets = [
-    { queries: 'source', relevance: 'strict', asked: strictQuestions(built) },
-    ...(held
-      ? [{ queries: 'held back', relevance: 'functional', asked: functionalQuestions(built, held) } as const]
-      : []),
-  ] as const;
+    {
+      queries: 'source' as const,
+      relevance: 'strict' as const,
+      asked: seededRng('bench', 'source questions')
+        .shuffle(strictQuestions(built))
+        .slice(0, SOURCE_QUESTIONS),
+    },
+    ...[...held].map(([queries, other]) => ({
+      queries,
+      relevance: 'functional' as const,
+      asked: functionalQuestions(built, other),
+    })),
+  ];
   for (const { queries, relevance, asked } of sets) {
     const add = (library: Line['library'], tools: number, scores: RetrievalScores) =>
       lines.push({ library, tools, queries, relevance, scores });
+    if (asked.length === 0) continue;
     const whole = asked.map(asIs);
     add('fragmented', parts.rows.length, await evaluateRetrieval(parts, whole, encoder));
     add('clustered', parts.rows.length, await evaluateRetrieval(parts, whole, encoder, { search: byLeaf }));
@@ -95,5 +114,22 @@ function clusteredSearch(index: SearchIndex, encoder: Encoder): (query: string) 
       .sort((a, b) => b.near - a.near || (a.clusterId < b.clusterId ? -1 : 1));
     const hits = await searchTools(index, { query, k: MAX_K, cluster: nearest!.clusterId }, encoder);
     return hits.map(({ toolId }) => toolId);
+  };
+}
+
+/** Remembers the vectors of questions: each is asked of three libraries, at every size. */
+export function remembering(encoder: Encoder): Encoder {
+  const known = new Map<string, Promise<Float32Array>>();
+  return {
+    id: encoder.id,
+    dims: encoder.dims,
+    embed: (texts, options) =>
+      Promise.all(
+        texts.map((text) => {
+          let vector = known.get(text);
+          if (!vector) known.set(text, (vector = encoder.embed([text], options).then(([one]) => one!)));
+          return vector;
+        }),
+      ),
   };
 }

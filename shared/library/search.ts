@@ -3,7 +3,7 @@ import { bm25Index, type Bm25Index } from '#shared/text/bm25.ts';
 import type { Encoder } from '#shared/text/encoder.ts';
 import { topScores } from '#shared/text/top.ts';
 import { vectorIndex, type VectorIndex } from '#shared/text/vector-index.ts';
-import { searchText, wordsOfName } from './text.ts';
+import { searchText, wordsOfName, wordsOfParameters } from './text.ts';
 import type { LibraryTool } from './types.ts';
 
 /** Finding tools by meaning and by words (section 10). */
@@ -76,7 +76,11 @@ export function searchIndex(
   const ids = rows.map(({ id }) => id);
   const documents = rows.map((row) => ({
     id: row.id,
-    fields: { text: searchText(row), name: wordsOfName(row.name) },
+    fields: {
+      text: searchText(row),
+      name: wordsOfName(row.name),
+      parameters: wordsOfParameters(row.schema),
+    },
   }));
   return {
     rows,

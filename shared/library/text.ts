@@ -9,6 +9,17 @@ export const parametersOf = (schema: LibraryTool['schema']): string[] => {
   return typeof properties === 'object' && properties !== null ? Object.keys(properties) : [];
 };
 
+/** What the schema says of the parameters: words for them that a question may use, and their names do not have. */
+export function wordsOfParameters({ properties }: LibraryTool['schema']): string {
+  if (typeof properties !== 'object' || properties === null) return '';
+  return Object.values(properties)
+    .flatMap((each) => {
+      const { description } = (each ?? {}) as { description?: unknown };
+      return typeof description === 'string' ? [description] : [];
+    })
+    .join('. ');
+}
+
 type Described = Pick<LibraryTool, 'name' | 'description' | 'schema' | 'path'>;
 
 /** "name words. description. Parameters: a, b. Topic: path": what is embedded and what words are found in. */

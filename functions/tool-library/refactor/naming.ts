@@ -197,8 +197,8 @@ function docstringFor(
     return `    ${parameters[index]!}: ${says}${asIn}.`;
   });
   const args = lines.length > 0 ? `\n\nArgs:\n${lines.join('\n')}` : '';
-  const text = formula === undefined ? '' : `: ${formula}`;
-  return `${what.slice(0, 1).toUpperCase()}${what.slice(1)}${covers}${text}.${args}`;
+  const gives = formula === undefined ? '' : ` Gives ${formula}.`;
+  return `${what.slice(0, 1).toUpperCase()}${what.slice(1)}${covers}.${gives}${args}`;
 }
 
 /** Sources' words for a parameter that are kept, and the most characters of each. */

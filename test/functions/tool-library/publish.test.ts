@@ -141,7 +141,15 @@ describe('from a verified library to a published one', () => {
     const { questions, report } = await run(evaluate);
     expect(questions).toBe(2);
     const all = { at1: 1, at5: 1, at10: 1 };
-    const best = { questions: 2, recall: all, found: all, mrr: 1 };
+    const best = {
+      questions: 2,
+      relevant: { mean: 1, most: 1 },
+      recall: all,
+      bound: all,
+      found: all,
+      chance: { at1: 0.5, at5: 1, at10: 1 },
+      mrr: 1,
+    };
     expect(await readJson(world.runtime.artifacts, report)).toEqual({
       relevance: 'strict',
       of: 2,

@@ -404,7 +404,10 @@ describe('from clusters to a library', () => {
       const draft = draftOf(request);
       return {
         ...draft,
-        functions: draft.functions.map((fn) => ({ ...fn, code: fn.code.replace('+ amount', '- amount') })),
+        functions: draft.functions.map((fn) => ({
+          ...fn,
+          code: fn.code.replace(/(return .*)\+ amount/, '$1- amount'),
+        })),
       };
     };
     const { library, results } = await refactorTools(tools, { script: broken });
