@@ -4,11 +4,9 @@ import type { Clock } from '#shared/determinism/clock.ts';
 import type { Json, Records } from '#shared/storage/ports.ts';
 import { invalidInput, isError, type FieldProblem } from '#shared/task/errors.ts';
 import { readEntry } from './registry/entry.ts';
-import { mergePatch, readOverlays, type Overlay } from './registry/overlay.ts';
+import { mergePatch, putOverlay, readOverlays, type Overlay } from './registry/overlay.ts';
 import { FileSchema } from './registry/schema.ts';
 import type { ModelEntry, Price, Registry, RouteEntry } from './types.ts';
-
-export { writeOverlay } from './registry/overlay.ts';
 
 /** How long overlays may be stale. */
 const REREAD_MS = 60_000;
@@ -30,6 +28,7 @@ export function parseRegistry(file: unknown, overlays: Overlay[] = [], where = '
   if (!parsed.success) {
     refuse(
       where,
+      [],
       parsed.error.issues.map((issue) => ({
         pointer: `/${issue.path.map(String).join('/')}`,
         code: issue.code,
@@ -94,9 +93,9 @@ export function parseRegistry(file: unknown, overlays: Overlay[] = [], where = '
     }
   }
   const routes = readRoutes(parsed.data.routes ?? [], names, problems);
-  if (problems.length > 0) refuse(where, problems);
+  if (problems.length > 0) refuse(where, parsed.data.models, problems);
   for (const model of models.values()) upstreamOf(model, models, problems);
-  if (problems.length > 0) refuse(where, problems);
+  if (problems.length > 0) refuse(where, parsed.data.models, problems);
   return { models, routes };
 }
 
@@ -152,8 +151,12 @@ function upstreamOf(model: ModelEntry, models: Map<string, ModelEntry>, problems
   }
 }
 
-function refuse(where: string, problems: FieldProblem[]): never {
-  const lines = problems.map((problem) => `${problem.pointer}: ${problem.detail}`);
+/** @param entries of the file: a fault in one names its model beside its place. */
+function refuse(where: string, entries: unknown[], problems: FieldProblem[]): never {
+  const lines = problems.map(({ pointer, detail }) => {
+    const name = nameOf(entries[Number(/^\/models\/(\d+)(?:\/|$)/.exec(pointer)?.[1] ?? -1)]);
+    return `${pointer}${name === undefined ? '' : ` (${name.slice(0, 64)})`}: ${detail}`;
+  });
   throw invalidInput(`${where} is not usable. ${lines.join(' ')}`, { problems });
 }
 
@@ -190,6 +193,26 @@ export async function loadRegistry(runtime: Source): Promise<Registry> {
   );
   cache.set(path, { at: now, registry });
   return registry;
+}
+
+/**
+ * Writes the overlay of a model: adds, disables, re-limits or re-prices it within 60 s in every process. It is checked
+ * first, for a faulty one would stop the loading everywhere.
+ * @param overlay.expected the version it replaces; 0: there is none yet.
+ * @throws InvalidInput naming each fault by its field; Conflict when another version is there.
+ */
+export async function writeOverlay(
+  runtime: Source,
+  overlay: { name: string; patch: Json; by: string; expected: number },
+): Promise<Overlay> {
+  const path = runtime.env.AGENTMILL_MODELS ?? '';
+  const others = (await readOverlays(runtime.records)).filter(({ name }) => name !== overlay.name);
+  parseRegistry(
+    path ? await readModelsFile(path) : defaults,
+    [...others, { name: overlay.name, patch: overlay.patch, version: overlay.expected }],
+    `The overlay of ${overlay.name}`,
+  );
+  return putOverlay(runtime.records, runtime.clock, overlay);
 }
 
 /** The names in a models file (`AGENTMILL_MODELS`, else ours), overlays aside. @throws InvalidInput as loadRegistry. */

@@ -5,3 +5,6 @@ export const CODEC_SUPPORT: Record<ModelEntry['codec'], { tools: boolean; images
   openai: { tools: true, images: true },
   generate: { tools: false, images: false },
 };
+
+/** Names of the chat templates that `generate` knows itself (chat-template.ts). */
+export const TEMPLATE_NAMES = ['chatml', 'llama3', 'gemma', 'mistral', 'plain'];

@@ -1,6 +1,6 @@
 import type { FieldProblem } from '#shared/task/errors.ts';
 import type { ModelEntry } from '../types.ts';
-import { CODEC_SUPPORT } from '../codecs/support.ts';
+import { CODEC_SUPPORT, TEMPLATE_NAMES } from '../codecs/support.ts';
 import { isLoopback } from './loopback.ts';
 import { EntrySchema, type Entry } from './schema.ts';
 
@@ -8,7 +8,7 @@ import { EntrySchema, type Entry } from './schema.ts';
 const LOCAL = new Set(['builtin', 'replay']);
 
 /** Literals that are secrets themselves, where the name of one belongs. */
-const SECRET_LITERAL = /^(?:sk-|hf_|gh[pousr]_|xox[a-z]-|AKIA|ASIA|eyJ|bearer\s|basic\s)|\s/i;
+const SECRET_LITERAL = /^(?:sk-|hf_|gh[pousr]_|xox[a-z]-|AKIA|ASIA|eyJ|bearer\s|basic\s)|\s|^[0-9a-f]{32,}$/i;
 const SECRET_NAME = /^[\w/+=.@:!-]{1,512}$/;
 
 const LIMITS: Record<string, ModelEntry['limits']> = {
@@ -126,6 +126,10 @@ function withDefaults(entry: Entry): ModelEntry {
   };
 }
 
+/** A named template, or a text that does not forget the conversation: anything else would be sent as it stands. */
+const isTemplate = (text: string): boolean =>
+  TEMPLATE_NAMES.includes(text) || (/\{[{%]/.test(text) && text.includes('messages'));
+
 type Fault = (field: string, code: string, detail: string) => void;
 
 function missing(entry: Entry, model: ModelEntry, fault: Fault): void {
@@ -163,6 +167,13 @@ function missing(entry: Entry, model: ModelEntry, fault: Fault): void {
       'chatTemplate',
       'missing',
       'The codec `generate` needs `chatTemplate`: chatml, llama3, gemma, mistral, plain, or the Jinja text of the model.',
+    );
+  }
+  if (entry.chatTemplate && !isTemplate(entry.chatTemplate)) {
+    fault(
+      'chatTemplate',
+      'unknown',
+      `\`${entry.chatTemplate.slice(0, 40)}\` is neither one of ${TEMPLATE_NAMES.join(', ')} nor Jinja text that renders \`messages\`.`,
     );
   }
   for (const field of ['contextTokens', 'maxOutputTokens'] as const) {

@@ -47,11 +47,10 @@ export async function readOverlays(records: Records): Promise<Overlay[]> {
 }
 
 /**
- * Writes the overlay of a model: adds, disables, re-limits or re-prices it within 60 s in every process.
- * Check it first with `checkOverlay` of the registry: a faulty overlay stops the loading.
+ * Stores the overlay of a model unchecked; `writeOverlay` of the registry checks it first.
  * @param expected the version it replaces (0: there is none yet); `Conflict` when another is there.
  */
-export async function writeOverlay(
+export async function putOverlay(
   records: Records,
   clock: Clock,
   overlay: { name: string; patch: Json; by: string; expected: number },

@@ -244,7 +244,7 @@ describe('the codecs’ traps', () => {
   });
 
   it('calls a broken template a bad request', () => {
-    const model = modelFor('generate', { chatTemplate: '{% for %}' });
+    const model = modelFor('generate', { chatTemplate: '{% for messages %}' });
     expect(codeOf(() => codecOf(model).encode(requestOf(), model))).toBe('BAD_REQUEST');
   });
 });

@@ -253,6 +253,7 @@ describe('an endpoint that refuses', () => {
     const tested = await testModel(runtime, 'stub');
     expect(tested.exitCode).toBe(1);
     expect(tested.text).toMatch(text);
+    expect(tested.text).toContain(`the endpoint answers ${code}`);
     expect((tested.data as { cases: { result: string }[] }).cases.map(({ result }) => result)).toEqual([
       'fail',
       ...Array<string>(5).fill('skip'),

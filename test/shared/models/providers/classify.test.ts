@@ -137,4 +137,19 @@ describe('Retry-After', () => {
     expect(retryAfterMs(new Date(now - 7000).toUTCString(), now)).toBe(0);
     for (const header of ['', 'soon', '-1x', undefined]) expect(retryAfterMs(header, now)).toBeUndefined();
   });
+
+  it('is a wait of 0 to 120 s or none, whatever the header says', () => {
+    const header = fc.oneof(
+      fc.string(),
+      fc.string({ unit: fc.constantFrom('0', '9', '-', '.', 'e', ':', ' ', 'G', 'M', 'T') }),
+      fc.date({ noInvalidDate: false }).map(String),
+      fc.array(fc.string()),
+    );
+    fc.assert(
+      fc.property(header, (text) => {
+        const ms = retryAfterMs(text, Date.UTC(2026, 0, 1)) ?? 0;
+        expect(Number.isInteger(ms) && ms >= 0 && ms <= 120_000).toBe(true);
+      }),
+    );
+  });
 });

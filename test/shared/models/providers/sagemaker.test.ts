@@ -1,8 +1,9 @@
+import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startAttempt } from '#shared/models/providers/attempt.ts';
 import { asProviderError } from '#shared/models/providers/sagemaker-client.ts';
 import { closeProviders, providerFor } from '#shared/models/providers/index.ts';
-import type { Provider, ProviderCall } from '#shared/models/types.ts';
+import { ProviderError, type Provider, type ProviderCall } from '#shared/models/types.ts';
 import {
   allDeltas,
   callOf,
@@ -319,6 +320,34 @@ describe('its streams', () => {
       code: 'TIMEOUT',
       billed: 'unknown',
     });
+  });
+
+  it('never throws anything but a ProviderError, whatever the frames', async () => {
+    const part = fc.oneof(
+      fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
+      fc.string().map((text) => payloadPart(text)),
+      fc.jsonValue().map((value) => payloadPart(`data: ${JSON.stringify(value)}\n\n`)),
+      fc.string({ unit: fc.constantFrom('a', '-', ':', 'Error') }).map((type) => streamException(type, {})),
+      fc.constant(payloadPart(chunk('text'))),
+      // A frame whose last bytes are missing.
+      fc.constant(payloadPart(chunk('text')).subarray(0, -3)),
+    );
+    let frames: Buffer[] = [];
+    const { model, provider } = await serve((_seen, response) => {
+      response.writeHead(200, headers);
+      response.end(Buffer.concat(frames));
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(part, { maxLength: 6 }), async (parts) => {
+        frames = parts;
+        try {
+          await allDeltas(provider.stream!(callOf(model)));
+        } catch (error) {
+          expect(error).toBeInstanceOf(ProviderError);
+        }
+      }),
+      { numRuns: 60 },
+    );
   });
 
   it('needs no end of the connection once the answer is whole', async () => {

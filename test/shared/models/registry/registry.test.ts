@@ -1,11 +1,18 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isError, storageUnavailable, type AgentmillError } from '#shared/task/errors.ts';
 import type { RecordItem, Records } from '#shared/storage/ports.ts';
-import { loadRegistry, parseRegistry, priceAt, priceVersionOf } from '#shared/models/registry.ts';
-import { mergePatch, writeOverlay } from '#shared/models/registry/overlay.ts';
+import {
+  loadRegistry,
+  parseRegistry,
+  priceAt,
+  priceVersionOf,
+  writeOverlay,
+} from '#shared/models/registry.ts';
+import { mergePatch, putOverlay } from '#shared/models/registry/overlay.ts';
 
 const sagemaker = {
   name: 'qwen-32b',
@@ -86,6 +93,16 @@ describe('the registry', () => {
       [{ ...sagemaker, codec: 'generate', chatTemplate: 'chatml', features: { images: true } }],
       '/models/0/features/images',
     ],
+    [
+      'a template of no name we know',
+      [{ ...sagemaker, codec: 'generate', chatTemplate: 'chatlm' }],
+      '/models/0/chatTemplate',
+    ],
+    [
+      'a template that leaves the conversation out',
+      [{ ...sagemaker, codec: 'generate', chatTemplate: '{{ prompt }}' }],
+      '/models/0/chatTemplate',
+    ],
     ['generate without template', [{ ...sagemaker, codec: 'generate' }], '/models/0/chatTemplate'],
     [
       'an inline key',
@@ -105,6 +122,11 @@ describe('the registry', () => {
           endpoint: { ...openai.endpoint, auth: { type: 'secret', secret: `sk-${'a'.repeat(40)}` } },
         },
       ],
+      '/models/0/endpoint/auth/secret',
+    ],
+    [
+      'a bare key for its name',
+      [{ ...openai, endpoint: { ...openai.endpoint, auth: { type: 'secret', secret: '0a'.repeat(20) } } }],
       '/models/0/endpoint/auth/secret',
     ],
     [
@@ -138,6 +160,40 @@ describe('the registry', () => {
     ],
   ])('[model-inference 2] refuses %s, naming the field', (_name, models, pointer) => {
     expect(faults(...models).map((fault) => fault.pointer)).toContain(pointer);
+  });
+
+  it('names the model beside the place of its fault', () => {
+    expect(() => parseRegistry({ models: [openai, { ...codecless, name: 'second' }] })).toThrow(
+      '/models/1/codec (second): ',
+    );
+  });
+
+  it('never fails in any other way, whatever the file holds, and repeats no value of a field it does not know', () => {
+    const key = 'canary-9f31';
+    const path = fc.constantFrom('name', 'provider', 'endpoint', 'price', 'limits', 'features', 'async', 'x');
+    const entry = fc
+      .tuple(
+        fc.constantFrom(sagemaker, openai, {}),
+        path,
+        fc.oneof(fc.jsonValue(), fc.constant({ apiKey: key })),
+      )
+      .map(([base, field, value]) => ({ ...base, [field]: value }));
+    const file = fc.oneof(
+      fc.jsonValue(),
+      fc.record({ models: fc.array(fc.oneof(fc.jsonValue(), entry), { maxLength: 4 }) }),
+      fc.record({ models: fc.constant([openai]), routes: fc.jsonValue() }),
+    );
+    fc.assert(
+      fc.property(file, (content) => {
+        try {
+          parseRegistry(content);
+        } catch (error) {
+          expect(isError(error, 'InvalidInput')).toBe(true);
+          expect((error as Error).message).not.toContain(key);
+        }
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it('lists every fault at once', () => {
@@ -246,7 +302,7 @@ describe('loadRegistry', () => {
   it('[model-inference 2] rereads overlays every 60 s: they add, disable, re-limit and re-price, never change a provider', async () => {
     const runtime = runtimeAt();
     const write = (name: string, patch: never, expected = 0) =>
-      writeOverlay(runtime.records, runtime.clock, { name, patch, by: 'ops', expected });
+      putOverlay(runtime.records, runtime.clock, { name, patch, by: 'ops', expected });
     expect((await loadRegistry(runtime)).models.has('late')).toBe(false);
     const { name: _name, ...body } = sagemaker;
     await write('late', body as never);
@@ -274,6 +330,24 @@ describe('loadRegistry', () => {
     await expect(loadRegistry(runtime)).rejects.toThrow(
       /MODEL#ollama-qwen\/provider.*never changes the provider/,
     );
+  });
+
+  it('writes no overlay that would stop the loading', async () => {
+    const runtime = runtimeAt();
+    const write = (name: string, patch: never) =>
+      writeOverlay(runtime, { name, patch, by: 'ops', expected: 0 });
+    await expect(write('ollama-qwen', { provider: 'builtin' } as never)).rejects.toThrow(
+      /The overlay of ollama-qwen .*MODEL#ollama-qwen\/provider.*never changes the provider/,
+    );
+    await expect(write('ollama-qwen', { limits: { rpm: -1 } } as never)).rejects.toThrow(/limits\/rpm/);
+    await expect(write('late', { provider: 'openai' } as never)).rejects.toThrow(/MODEL#late\/endpoint\/url/);
+    await write('ollama-qwen', { enabled: false } as never);
+    await write('ollama-qwen', { limits: { rpm: 7 } } as never);
+    runtime.clock.time += 60_000;
+    expect((await loadRegistry(runtime)).models.get('ollama-qwen')).toMatchObject({
+      enabled: true,
+      limits: { rpm: 7 },
+    });
   });
 
   it('reads the file that AGENTMILL_MODELS names', async () => {
