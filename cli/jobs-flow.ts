@@ -170,6 +170,7 @@ export async function followToEnd(
     }
     return EXIT.interrupted;
   }
+  await connection.platform?.settled(jobId);
   const summary = await summaryOf(connection, job);
   if (output.json) output.result(summary);
   else printSummary(summary, job, output);

@@ -7,7 +7,7 @@ import type { Artifacts, Json } from '#shared/storage/ports.ts';
 import type { BudgetInput } from '#shared/task/budgets.ts';
 import type { WorkflowEntry } from '#shared/task/catalog.ts';
 import { describeFindings } from '#shared/task/check-catalog.ts';
-import { defect, storageUnavailable } from '#shared/task/errors.ts';
+import { defect, isError, storageUnavailable } from '#shared/task/errors.ts';
 import { jobControl } from '#shared/task/job-control.ts';
 import { isTerminal, type Job } from '#shared/task/jobs.ts';
 import { bindPlaceholders, placeholdersOf } from '#shared/task/placeholders.ts';
@@ -58,7 +58,7 @@ export interface Platform {
   folder(prefix: string): string;
   /** Starts a job and waits for its end. */
   run(workflow: string, input: Json, options?: RunOptions): Promise<Job>;
-  /** Waits for the end of a job. */
+  /** Waits for the end of a job and of its execution: everything it writes is there. */
   settled(jobId: string): Promise<Job>;
   /** Stops taking steps, gives running calls `ms` to settle; everything can be resumed. */
   drain(ms: number): Promise<void>;
@@ -169,9 +169,20 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   const settled = async (jobId: string): Promise<Job> => {
     for (;;) {
       const stored = await control.store.require(jobId);
-      if (isTerminal(stored.job.status)) return stored.job;
+      if (isTerminal(stored.job.status)) {
+        if (!options.paused) await over(stored.job);
+        return stored.job;
+      }
       await clock.sleep(20);
     }
+  };
+  /** A job's status is written before its marker and its last event: what its execution still does is waited for. */
+  const over = async ({ executionId }: Job): Promise<void> => {
+    if (executionId === undefined) return;
+    await engine.wait(executionId).catch((error: unknown) => {
+      // Ended so long ago that it is forgotten.
+      if (!isError(error, 'NotFound')) throw error;
+    });
   };
   return {
     dataDir,

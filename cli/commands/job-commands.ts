@@ -104,10 +104,12 @@ export async function showLogs(
       return EXIT.ok;
     }
     let cursor: string | undefined;
-    let ended = false;
+    let last = '';
+    let end: { at: string; patience: number } | undefined;
     for (;;) {
       const page = await connection.client.events(jobId, cursor);
       for (const event of page.items) {
+        last = event.time;
         if (context.output.json) context.output.result(event);
         else {
           context.output.print(
@@ -117,10 +119,12 @@ export async function showLogs(
       }
       cursor = page.nextCursor ?? cursor;
       if (page.nextCursor && page.items.length > 0) continue;
-      if (!options.follow || ended || context.interrupted.aborted) return EXIT.ok;
-      // The event of a job's end is written just after its status: what comes then is read too.
-      ended = isTerminal((await connection.client.job(jobId)).status);
-      await delay(500);
+      if (!options.follow || context.interrupted.aborted) return EXIT.ok;
+      // The event of a job's end is written just after its status: it is waited for, though not for ever.
+      if (end && (last >= end.at || end.patience-- === 0)) return EXIT.ok;
+      const job = await connection.client.job(jobId);
+      if (isTerminal(job.status)) end ??= { at: job.endedAt ?? '', patience: 50 };
+      await delay(end ? 100 : 500);
     }
   });
 }
@@ -197,7 +201,9 @@ async function download(url: URL, path: string, sha256: string | undefined): Pro
   const response = await fetch(url);
   if (!response.ok || !response.body)
     throw new CliError(EXIT.failed, `${path}: the download was answered ${response.status}.`);
-  await mkdir(dirname(path), { recursive: true });
+  await mkdir(dirname(path), { recursive: true }).catch((error: Error) => {
+    throw new CliError(EXIT.usage, `--to: ${error.message}`);
+  });
   const partial = `${path}.part`;
   const hash = createHash('sha256');
   await pipeline(

@@ -43,6 +43,9 @@ test('[infra-api-cli 25] a dropped file, the API and a bare start make the same 
   await artifacts.put(key, `${JSON.stringify({ title: 'Pebble Bridge', text, licence: 'CC0-1.0' })}\n`);
   const dropped = await waitFor(async () => (await jobsOf('ingest', 'dataset-synthesis'))[0]);
   const viaApi = await platform.run('dataset-synthesis', dropped.input);
+  // Who waits for a job finds all that it writes: its marker and its last event come after its status.
+  expect((await workflows.describe(viaApi.executionId!)).status).toBe('SUCCEEDED');
+  expect((await artifacts.head(`jobs/${viaApi.jobId}/output/_SUCCESS`)).bytes).toBe(0);
   await workflows.start({ machine: 'dataset-synthesis', name: 'by-hand', input: dropped.input });
   const byHand = await waitFor(async () => (await jobsOf('console', 'dataset-synthesis'))[0]);
   const outputs = async ({ jobId }: Job) => {
