@@ -44,6 +44,8 @@ export const dataDirOf = (settings: Settings): string => resolve(settings.dataDi
 
 function remote(endpoint: string, settings: Settings): Connection {
   const url = new URL(endpoint);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    throw new CliError(EXIT.usage, `--endpoint ${endpoint}: give an https or http address.`);
   const onLoopback = ['127.0.0.1', 'localhost', '[::1]'].includes(url.hostname);
   const token = process.env.AGENTMILL_TOKEN;
   const authorise = token

@@ -1,6 +1,10 @@
 import './heap.ts';
 import './compile-cache.ts';
+import { endWithReader } from './closed-pipe.ts';
 import { EXIT } from './exit.ts';
+
+endWithReader(process.stdout);
+endWithReader(process.stderr);
 
 const interrupt = new AbortController();
 let signals = 0;

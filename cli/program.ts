@@ -86,6 +86,7 @@ export function buildProgram(interrupted: AbortSignal, done: (exitCode: number) 
   )
     .option('--corpus <path>', 'JSON Lines of documents, or a folder of text, Markdown, HTML or JSON files')
     .option('--entity <noun>', 'what a document is about, such as country')
+    .option('--index <kind>', 'auto (the default), lexical (at once) or hybrid (by meaning too)')
     .option('--report', 'write a report instead of a short answer')
     .option('--steps <number>', 'most steps (default: 100)')
     .option('--budget <usd>', 'most that models may cost, in US dollars')
@@ -231,7 +232,13 @@ export async function runProgram(argv: string[], interrupted: AbortSignal): Prom
       );
       return error.exitCode;
     }
-    process.stderr.write(`agentmill: ${(error as Error).stack ?? String(error)}\n`);
+    // A file that cannot be read or written says so itself; a stack would only hide it.
+    const shown = isSystemError(error) ? error.message : ((error as Error).stack ?? String(error));
+    process.stderr.write(`agentmill: ${shown}\n`);
     return EXIT.failed;
   }
 }
+
+/** Of the operating system: `ENOTDIR: not a directory, mkdir '/x/y'`. */
+const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
+  error instanceof Error && 'syscall' in error && 'code' in error;
