@@ -74,7 +74,7 @@ describe('the sagemaker provider against the embedded endpoint server', () => {
 
   it('[model-inference 6] a hanging endpoint is a TIMEOUT, an unknown one NOT_FOUND', async () => {
     const { model, provider, env } = await serve(answers(200, ''), { rateHang: 1 });
-    expect(await errorOf(provider.call(callOf(model, { timeoutMs: 80 })))).toMatchObject({
+    expect(await errorOf(provider.call(callOf(model, { timeoutMs: 500 })))).toMatchObject({
       code: 'TIMEOUT',
       billed: 'unknown',
     });

@@ -158,7 +158,7 @@ describe('the provider openai', () => {
     const { model, provider } = await serve((seen, response) => {
       if (seen.body.includes('break')) response.destroy();
     });
-    expect(await errorOf(provider.call(callOf(model, { timeoutMs: 60 })))).toMatchObject({
+    expect(await errorOf(provider.call(callOf(model, { timeoutMs: 500 })))).toMatchObject({
       code: 'TIMEOUT',
       billed: 'unknown',
     });

@@ -219,7 +219,7 @@ describe('the provider sagemaker', () => {
       if (index === 2) response.end('{"choices":[');
       if (index === 3) response.end('{"error":{"message":"overloaded"}}');
     });
-    expect(await errorOf(provider.call(callOf(model, { timeoutMs: 80 })))).toMatchObject({
+    expect(await errorOf(provider.call(callOf(model, { timeoutMs: 500 })))).toMatchObject({
       code: 'TIMEOUT',
       billed: 'unknown',
     });
@@ -316,7 +316,7 @@ describe('its streams', () => {
       response.writeHead(200, headers);
       response.write(payloadPart(chunk('text')));
     });
-    expect(await errorOf(allDeltas(provider.stream!(callOf(model, { timeoutMs: 150 }))))).toMatchObject({
+    expect(await errorOf(allDeltas(provider.stream!(callOf(model, { timeoutMs: 500 }))))).toMatchObject({
       code: 'TIMEOUT',
       billed: 'unknown',
     });
