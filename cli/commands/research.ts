@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Report } from '#shared/research/types.ts';
-import type { JobEvent, JobStatus } from '#shared/task/jobs.ts';
+import type { ArtifactRef } from '#shared/storage/ports.ts';
+import type { Job, JobEvent, JobStatus } from '#shared/task/jobs.ts';
 import type { ApiClient } from '../client.ts';
 import { withConnection, type CommandContext } from '../context.ts';
 import { uploadCorpus } from '../corpus.ts';
@@ -11,6 +12,7 @@ import { safeText } from '../output.ts';
 interface ResearchOptions {
   corpus?: string;
   entity?: string;
+  index?: string;
   report?: boolean;
   steps?: string;
   budget?: string;
@@ -38,6 +40,8 @@ export async function research(
   const maxSteps = options.steps === undefined ? undefined : Number(options.steps);
   if (maxSteps !== undefined && !(Number.isInteger(maxSteps) && maxSteps >= 1 && maxSteps <= 400))
     throw new CliError(EXIT.usage, `--steps ${options.steps}: give a number from 1 to 400.`);
+  if (options.index !== undefined && !['auto', 'lexical', 'hybrid'].includes(options.index))
+    throw new CliError(EXIT.usage, `--index ${options.index}: give auto, lexical or hybrid.`);
   const model = options.model ?? context.settings.model.value;
   return withConnection(context, { work: true }, async ({ client, mode, platform }) => {
     const ref = options.corpus
@@ -47,7 +51,7 @@ export async function research(
       body: {
         question,
         ...(options.report ? { kind: 'report' } : {}),
-        ...(ref ? { corpus: { ref, ...(options.entity ? { entityNoun: options.entity } : {}) } } : {}),
+        ...(ref ? { corpus: corpusOf(ref, options) } : {}),
         ...(maxSteps === undefined ? {} : { limits: { maxSteps } }),
         ...(budget ? { budget } : {}),
         ...(model ? { model } : {}),
@@ -55,7 +59,7 @@ export async function research(
     });
     output.note(`Job ${jobId}, run ${runId} (${mode}).`);
     let status: JobStatus | undefined;
-    for await (const event of follow(client, jobId, context.interrupted)) {
+    for await (const event of follow(client, jobId, context.interrupted, (text) => output.note(text))) {
       if (event.type === 'job.status') status = event.data.status as JobStatus;
       if (event.type === 'job.status' && event.data.detail) output.note(safeText(String(event.data.detail)));
       const line = lineOf(event);
@@ -79,6 +83,12 @@ export async function research(
   });
 }
 
+const corpusOf = (ref: ArtifactRef, { entity, index }: ResearchOptions) => ({
+  ref,
+  ...(entity ? { entityNoun: entity } : {}),
+  ...(index ? { index } : {}),
+});
+
 /** What the job warned of, such as lines of the corpus that are no documents. */
 async function warnings(client: ApiClient, jobId: string, note: (text: string) => void): Promise<void> {
   const { items } = await client.request<{ items: JobEvent[] }>('GET', `/v1/jobs/${jobId}/events`);
@@ -86,7 +96,13 @@ async function warnings(client: ApiClient, jobId: string, note: (text: string) =
 }
 
 /** The events of a run until its job has ended, each once, across as many responses as it takes. */
-async function* follow(client: ApiClient, jobId: string, stop: AbortSignal): AsyncGenerator<SentEvent> {
+async function* follow(
+  client: ApiClient,
+  jobId: string,
+  stop: AbortSignal,
+  note: (text: string) => void,
+): AsyncGenerator<SentEvent> {
+  let told = '';
   let last: string | undefined;
   for (;;) {
     if (stop.aborted) return;
@@ -99,9 +115,21 @@ async function* follow(client: ApiClient, jobId: string, stop: AbortSignal): Asy
       yield event;
       if (event.type === 'job.status') return;
     }
+    if (last === undefined) {
+      // A large corpus takes its time before anything happens.
+      const { progress } = await client.request<Job>('GET', `/v1/jobs/${jobId}`);
+      const line = indexLine(progress);
+      if (line !== undefined && line !== told) note(line);
+      told = line ?? told;
+    }
     await delay(RECONNECT_MS, undefined, { signal: stop }).catch(() => undefined);
   }
 }
+
+const indexLine = ({ stage, done, total }: Job['progress']): string | undefined =>
+  stage === 'IndexCorpus'
+    ? `    indexing the corpus by meaning: ${done} of ${total} passages (--index lexical does without)`
+    : undefined;
 
 /** Reads a stream of server-sent events: ids, types and JSON data; anything else is passed over. */
 export function parseEvents(text: string): SentEvent[] {

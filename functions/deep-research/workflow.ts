@@ -66,5 +66,5 @@ export default defineWorkflow({
   concurrency: { jobs: 20, items: 1000 },
   retention: { workDays: 30, outputDays: null, recordDays: 180 },
   limits: { timeoutHours: 168, maxObjectBytes: 5 * 1024 ** 3, maxBudgetMicroUsd: 10_000_000_000 },
-  stages: { IndexCorpus: 'documents', Rollouts: 'runs', Score: 'groups' },
+  stages: { IndexCorpus: 'passages', Rollouts: 'runs', Score: 'groups' },
 });

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { indexCorpus } from '#shared/research/corpus/build.ts';
-import { corpusMessage } from '#shared/research/corpus/settings.ts';
+import { indexForJob } from '#shared/research/corpus/index-for-job.ts';
 import { wholeRef } from '#shared/research/corpus/input.ts';
 import { writeJson } from '#shared/storage/jsonl.ts';
 import { defineTask } from '#shared/task/define-task.ts';
@@ -14,21 +13,14 @@ export const handler = defineTask({
   input: z.object(jobInput),
   output: z.object({ done: z.boolean(), corpusId: z.string().optional() }),
   async run({ jobId, config: ref }, ctx) {
-    const { artifacts, runtime } = ctx;
+    const { artifacts } = ctx;
     const config = await loadConfig(artifacts, ref);
     const { corpus } = config.input;
     if (!corpus) return { done: true };
     const documents = await wholeRef(artifacts, corpus.ref);
-    const step = await indexCorpus(runtime, {
-      documents,
-      index: corpus.index,
-      owner: jobId,
-      deadline: ctx.deadline,
-      signal: ctx.signal,
-    });
+    const step = await indexForJob(ctx, jobId, { documents, index: corpus.index });
     if (!step.done) return { done: false };
     await writeJson(artifacts, keysOf(jobId).at('corpus.json'), step.info);
-    await ctx.jobs.event(jobId, { stage: 'IndexCorpus', ...corpusMessage(step.info) });
     return { done: true, corpusId: step.corpusId };
   },
 });

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { indexCorpus } from '#shared/research/corpus/build.ts';
-import { corpusMessage } from '#shared/research/corpus/settings.ts';
+import { indexForJob } from '#shared/research/corpus/index-for-job.ts';
 import { writeJson } from '#shared/storage/jsonl.ts';
 import { defineTask } from '#shared/task/define-task.ts';
 import { loadConfig } from '../config.ts';
@@ -14,17 +13,11 @@ export const handler = defineTask({
   output: z.object({ done: z.boolean(), corpusId: z.string() }),
   async run({ jobId, config: ref }, ctx) {
     const config = await loadConfig(ctx.artifacts, ref);
-    const step = await indexCorpus(ctx.runtime, {
+    const step = await indexForJob(ctx, jobId, {
       documents: config.corpus,
       index: config.input.corpus.index,
-      owner: jobId,
-      deadline: ctx.deadline,
-      signal: ctx.signal,
     });
-    if (step.done) {
-      await writeJson(ctx.artifacts, keysOf(jobId).corpusInfo, step.info);
-      await ctx.jobs.event(jobId, { stage: 'IndexCorpus', ...corpusMessage(step.info) });
-    }
+    if (step.done) await writeJson(ctx.artifacts, keysOf(jobId).corpusInfo, step.info);
     return { done: step.done, corpusId: step.corpusId };
   },
 });
