@@ -86,11 +86,11 @@ export function buildFixture(
 ): { app: App; stacks: PlatformStacks } {
   const app = new App({
     analyticsReporting: false,
+    // These rules read templates and change none, for many seconds each time; the real app's synthesis keeps them.
+    builtinCloudFormationValidation: false,
     ...(options.outdir === undefined ? {} : { outdir: options.outdir }),
     context: {
       ...FLAGS,
-      // These rules read templates and change none, for seconds each time; the real app's synthesis keeps them.
-      '@aws-cdk/core:validateAgainstDefaultRules': false,
       'aws:cdk:bundling-stacks': options.bundle ?? [],
       agentmill: options.context ?? {},
     },
