@@ -131,7 +131,14 @@ const cancelledIn = (state: string, source: Json = tools): KilledJob => ({
 
 export const KILLED_JOBS = {
   'solved problems': {
-    input: { source: problems, libraryId: 'killed', tree: tree(6, 4), evaluate: true, models: models(PAID) },
+    input: {
+      source: problems,
+      libraryId: 'killed',
+      tree: tree(6, 4),
+      rounds: { create: 2, aggregate: 2 },
+      evaluate: true,
+      models: models(PAID),
+    },
     status: 'SUCCEEDED',
   },
   'no money for UpdateTree': poorAt('update-clusters'),

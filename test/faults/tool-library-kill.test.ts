@@ -201,7 +201,6 @@ test(
     const before = stub.answered.length;
     const deaths: NonNullable<Order['death']>[] = [
       { when: 'left', state: 'CreateTools/InferJudge' },
-      { when: 'left', state: 'Aggregate/RunSibCases' },
       { when: 'entered', state: 'VerifyLibrary/Verify' },
       { when: 'left', state: 'Publish' },
     ];
