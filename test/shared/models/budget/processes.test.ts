@@ -64,6 +64,7 @@ describe('budgets shared by processes', () => {
         leases: 0,
       });
     }
+    expect(tight).toBeGreaterThan(150);
   });
 
   it('sweeps the lease of a process that is gone: its open row lapses, its slack returns, its ledger agrees', async () => {
