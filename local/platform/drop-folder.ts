@@ -14,11 +14,15 @@ export const objectCreatedEvent = (event: ObjectCreated): Json => ({
 });
 
 const SCAN_MS = 500;
+/** Objects of S3 appear whole, files grow: one counts as whole once it has not changed for so long. */
+const SETTLED_MS = 2_000;
+/** An empty file is most likely one whose writer has just begun. */
+const EMPTY_MS = 10_000;
 const PREFIX = 'ingest/';
 
 /**
  * Announces files that people copy straight into the `ingest/` folder: no port wrote them, so no event did. A file is
- * announced once it has not changed for two scans, and once only (a record remembers its etag). Files the port wrote
+ * announced once it has not changed for two seconds, and once only (a record remembers its etag). Files the port wrote
  * are announced twice by this, which starts nothing twice: the job's id is made from the object.
  */
 export function watchDropFolder(options: {
@@ -31,8 +35,8 @@ export function watchDropFolder(options: {
   const { artifacts, records, starts, clock, onError } = options;
   const stopping = new AbortController();
   const announced = new Map<string, string>();
-  /** Size and time of what was new at the last scan. */
-  let unsettled = new Map<string, string>();
+  /** Size and time of what is new, and since when it has been so. */
+  let unsettled = new Map<string, { state: string; since: number }>();
 
   const announce = async (object: ObjectCreated): Promise<void> => {
     const key = { pk: `DROPPED#${object.bucket}`, sk: object.key };
@@ -45,16 +49,19 @@ export function watchDropFolder(options: {
   };
 
   const scan = async (): Promise<void> => {
-    const seen = new Map<string, string>();
+    const seen: typeof unsettled = new Map();
+    const now = clock.now();
     let after: string | undefined;
     do {
       const page = await artifacts.list({ prefix: PREFIX, ...(after === undefined ? {} : { after }) });
       for (const { key, bytes, modified, etag } of page.objects) {
         const state = `${bytes} ${modified}`;
         if (announced.get(key) === state) continue;
-        if (unsettled.get(key) === state) {
+        const before = unsettled.get(key);
+        const since = before?.state === state ? before.since : now;
+        if (now - since >= (bytes === 0 ? EMPTY_MS : SETTLED_MS)) {
           await announce({ bucket: artifacts.bucket, key, bytes, etag, time: modified });
-        } else seen.set(key, state);
+        } else seen.set(key, { state, since });
       }
       after = page.next;
     } while (after !== undefined);
