@@ -10,7 +10,8 @@ import { buildFixture } from '#test/infra/fixture.ts';
 import { startAwsDouble, type AwsDouble } from '#test/support/aws-double/index.ts';
 import { servedTypes } from '#test/support/aws-double/served-types.ts';
 
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
+// Bounds of what hangs, not of what is slow: the machine may be at work on much else.
+vi.setConfig({ testTimeout: 900_000, hookTimeout: 900_000 });
 
 const ROOT = join(import.meta.dirname, '../..');
 const base = mkdtempSync(join(tmpdir(), 'agentmill-deploy-'));

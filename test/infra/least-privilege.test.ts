@@ -17,7 +17,8 @@ import { buildFixture } from './fixture.ts';
  * give its function: what a task needs and its role lacks would stop the job on AWS, and nowhere else.
  */
 
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
+// Bounds of what hangs, not of what is slow: the machine may be at work on much else.
+vi.setConfig({ testTimeout: 900_000, hookTimeout: 900_000 });
 
 const policies = new Map<string, Statement[]>();
 const denied = new Set<string>();

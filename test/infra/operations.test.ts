@@ -10,7 +10,7 @@ import { buildFixture, deploy, sampleModel, sampleWorkflow } from './fixture.ts'
 
 /** What only shows when stacks have run for a while: old versions, waiting requests, keys, networks, alarms. */
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
 
 const KEY = 'arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555';
 

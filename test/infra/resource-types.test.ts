@@ -34,4 +34,4 @@ test('docs/deploy.md lists the resource types in use, no more and no less', () =
     ),
   );
   expect(documentedTypes()).toEqual([...new Set(types)].sort());
-}, 120_000);
+}, 600_000);

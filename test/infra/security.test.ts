@@ -9,7 +9,7 @@ import { platform } from '#shared/task/catalog.ts';
 import { buildFixture, sampleModel, sampleWorkflow } from './fixture.ts';
 
 // Synthesis is slow on a busy machine.
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
 
 const stacksOf = ({ stacks }: ReturnType<typeof buildFixture>) => [
   stacks.data,

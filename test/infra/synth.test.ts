@@ -85,7 +85,7 @@ describe('synth', () => {
     const first = await synth(base, 'first', ROOT);
     // From the copy: the tree may be at work under a developer's hands.
     outputs = [first, await synth(base, 'other-place', join(base, 'first'))];
-  }, 300_000);
+  }, 900_000);
   afterAll(() => rmSync(base, { recursive: true, force: true }));
 
   test('[infra-api-cli 1] succeeds without credentials, network or Docker', () => {
