@@ -64,5 +64,13 @@ export default defineWorkflow({
   concurrency: { jobs: 10, items: 20 },
   retention: { workDays: 30, outputDays: null, recordDays: 180 },
   limits: { timeoutHours: 168, maxObjectBytes: 5 * 1024 ** 3, maxBudgetMicroUsd: 10_000_000_000 },
-  stages: { IndexCorpus: 'passages', Round1: 'questions', Round2: 'questions', Round3: 'questions' },
+  stages: {
+    IndexCorpus: 'passages',
+    Round1: 'questions',
+    Solve1: 'questions',
+    Round2: 'questions',
+    Solve2: 'questions',
+    Round3: 'questions',
+    Solve3: 'questions',
+  },
 });

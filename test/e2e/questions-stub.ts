@@ -67,7 +67,7 @@ export async function questionsStub(options: QuestionsStubOptions = {}): Promise
         prompt,
         seed,
         body: sha256Hex(text),
-        subject: hashOf([messages.slice(0, 2), seed]),
+        subject: hashOf(messages.slice(0, 2)),
       };
       const nth = times.get(call.body) ?? 0;
       times.set(call.body, nth + 1);

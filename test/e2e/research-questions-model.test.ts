@@ -68,14 +68,14 @@ describe('questions by a model', () => {
   it('comes through slow answers, refusals and garbage: what is made is sound, what failed is a reject', async () => {
     await start({
       before({ subject }, nth) {
-        // By the request alone, whenever it comes: a tenth is garbage for good, others fail once or are slow.
+        // By the request alone, whenever it comes: some get garbage for good, others fail once or are slow.
         const draw = seededRng('questions-faults', subject).next();
-        if (draw < 0.1) return { text: 'Certainly! Here is {"question": what' };
+        if (draw < 0.2) return { text: 'Certainly! Here is {"question": what' };
         if (nth > 0) return undefined;
-        if (draw < 0.2) return { status: 429 };
-        if (draw < 0.3) return { status: 500 };
-        if (draw < 0.4) return { text: '' };
-        return draw < 0.5 ? { slowMs: 100 } : undefined;
+        if (draw < 0.3) return { status: 429 };
+        if (draw < 0.4) return { status: 500 };
+        if (draw < 0.5) return { text: '' };
+        return draw < 0.6 ? { slowMs: 100 } : undefined;
       },
     });
     const job = await platform.run('research-questions', input as never, { model: 'stub' });

@@ -52,12 +52,17 @@ export const handler = defineTask({
     for (let n = 0; n <= round; n++) await settleLoans(runtime, store, artifacts, jobId, keys.solvers(n));
     // Questions that a solver has judged in an earlier round stand in that round's files.
     const drafts = await validDrafts(artifacts, jobId, round);
+    const stage = `Solve${round + 1}`;
+    await ctx.jobs.stage(jobId, stage, drafts.length);
     for (let chunk = from, tries = before; ; chunk++, tries = 0) {
       const some = drafts.slice(chunk * MOST_QUESTIONS, (chunk + 1) * MOST_QUESTIONS);
       if (some.length === 0) return { solve: false, chunk, tries, name: '', execution: null };
       const solverId = await solverOf(store, [jobId, String(round), String(chunk), String(ctx.attempt)]);
       const known = await store.get(solverId);
-      if ((known && isTerminal(known.job.status)) || tries >= MOST_TRIES) continue;
+      if ((known && isTerminal(known.job.status)) || tries >= MOST_TRIES) {
+        await ctx.jobs.advance(jobId, stage, String(chunk), some.length);
+        continue;
+      }
 
       const rows = (await rowsOf<SolverRow>(artifacts, keys.solvers(round))).filter(
         (row) => row.chunk !== chunk,
@@ -96,6 +101,8 @@ export const handler = defineTask({
           .catch(ignoreConflict);
         throw cancelled(`The job ${jobId} was asked to stop.`);
       }
+      const message = `The agent tries ${some.length} questions: ${solverId}.`;
+      await ctx.jobs.event(jobId, { level: 'info', stage, message });
       return {
         solve: true,
         chunk,
