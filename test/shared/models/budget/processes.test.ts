@@ -65,7 +65,7 @@ describe('budgets shared by processes', () => {
       });
     }
     expect(tight).toBeGreaterThan(150);
-  });
+  }, 400_000);
 
   it('sweeps the lease of a process that is gone: its open row lapses, its slack returns, its ledger agrees', async () => {
     const clock = virtualClock();
