@@ -23,7 +23,13 @@ function madeUp(size: number, dims: number, encoder: Encoder): SearchIndex {
       id: `t_${String(place).padStart(6, '0')}`,
       name: `${manner}_${quantity}_of_${subject}_${place}`,
       description: `Computes the ${manner} ${quantity} of a ${subject}, number ${place}.`,
-      schema: { type: 'object', properties: { amount: { type: 'number' }, factor: { type: 'number' } } },
+      schema: {
+        type: 'object',
+        properties: {
+          amount: { type: 'number', description: `the ${subject} has _ of it, and some more each day` },
+          factor: { type: 'number', description: `how often it is ${manner}, _ times a week` },
+        },
+      },
       path: [quantity, subject],
       tags: [quantity],
       clusterId: quantity,

@@ -9,14 +9,14 @@ export interface Cost {
   wallSeconds: number;
   /** User and system, of all threads and of the children that ended. */
   cpuSeconds: number;
-  /** Most resident memory of this process and its descendants at one time, MB; shared pages count once a process. */
+  /** Most memory of this process and its descendants at one time, MB: proportional set sizes, so shared pages count once. */
   peakMb: number;
   /** Mean number of runnable processes over the last minute, at the end. */
   load: number;
 }
 
 const TICKS_A_SECOND = 100;
-const SAMPLE_MS = 200;
+const SAMPLE_MS = 500;
 
 const statOf = (pid: string): string[] | undefined => {
   try {
@@ -49,13 +49,21 @@ function residentMb(): number {
   return pids.filter(below).reduce((sum, pid) => sum + residentOf(pid), 0) / 2 ** 10;
 }
 
-const residentOf = (pid: string): number => {
-  try {
-    return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
-  } catch {
-    return 0;
+/** In KB; the resident set where the proportional one cannot be read. */
+function residentOf(pid: string): number {
+  for (const [file, field] of [
+    ['smaps_rollup', /^Pss:\s+(\d+)/m],
+    ['status', /^VmRSS:\s+(\d+)/m],
+  ] as const) {
+    try {
+      const found = field.exec(readFileSync(`/proc/${pid}/${file}`, 'utf8'));
+      if (found) return Number(found[1]);
+    } catch {
+      // It ended meanwhile, or may not be read.
+    }
   }
-};
+  return 0;
+}
 
 /** Runs something and says what it cost. Children that it leaves running are not counted as CPU: close them in it. */
 export async function costOf<T>(run: () => T | Promise<T>): Promise<{ result: T; cost: Cost }> {
