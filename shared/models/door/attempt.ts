@@ -5,7 +5,7 @@ import { amounts } from '../budget/item.ts';
 import type { Keeping } from '../cache/store.ts';
 import type { InferContext } from '../context.ts';
 import { costOf, needOf, outputBound, promptBytes, type Need } from '../ledger/cost.ts';
-import { usesOf } from '../ledger/row.ts';
+import { OPEN, usesOf } from '../ledger/row.ts';
 import { countsOf } from '../observability/attempt.ts';
 import { logAttempt } from '../observability/log.ts';
 import { priceAt, priceVersionOf } from '../registry.ts';
@@ -296,20 +296,11 @@ function openRow(
     ...(model.endpoint.variant === undefined ? {} : { variant: model.endpoint.variant }),
     kind: ctx.kind ?? task.kind,
     ...(task.routeReason === undefined ? {} : { routeReason: task.routeReason }),
-    state: 'open',
-    tokensIn: 0,
-    tokensCached: 0,
-    tokensOut: 0,
-    tokensReasoning: 0,
-    estimated: false,
-    billed: 'unknown',
+    ...OPEN,
     reservedMicros: need.micros,
-    costMicros: 0,
-    savedMicros: 0,
     priceVersion: priceVersionOf(model, price),
     leaseId: reservation.lease.id,
     attempt: task.ordinal,
-    latencyMs: 0,
     queuedMs,
     startedAt: isoTime(now),
     cacheKey: task.cacheKey,

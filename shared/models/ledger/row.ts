@@ -25,6 +25,20 @@ export function rowRecord(row: LedgerRow, shard: string): RecordPut {
   };
 }
 
+/** What every row says that is written before its request leaves: nothing is used yet, nobody knows what is billed. */
+export const OPEN = {
+  state: 'open',
+  tokensIn: 0,
+  tokensCached: 0,
+  tokensOut: 0,
+  tokensReasoning: 0,
+  estimated: false,
+  billed: 'unknown',
+  costMicros: 0,
+  savedMicros: 0,
+  latencyMs: 0,
+} as const satisfies Partial<LedgerRow>;
+
 export const rowOf = (item: RecordItem): LedgerRow => item.attributes as unknown as LedgerRow;
 
 /** Under which those settle a row who did not write it. */

@@ -1,7 +1,7 @@
 import { isoTime } from '#shared/determinism/clock.ts';
 import { amounts } from '#shared/models/budget/item.ts';
 import { doorOf } from '#shared/models/door/doors.ts';
-import { usesOf } from '#shared/models/ledger/row.ts';
+import { OPEN, usesOf } from '#shared/models/ledger/row.ts';
 import { loadRegistry } from '#shared/models/registry.ts';
 import type { LedgerRow } from '#shared/models/types.ts';
 import type { Runtime } from '#shared/task/runtime.ts';
@@ -62,20 +62,11 @@ export async function charged<T>(
     model: charge.provider,
     provider: 'http',
     kind: 'call',
-    state: 'open',
-    tokensIn: 0,
-    tokensCached: 0,
-    tokensOut: 0,
-    tokensReasoning: 0,
-    estimated: false,
-    billed: 'unknown',
+    ...OPEN,
     reservedMicros: charge.microUsd,
-    costMicros: 0,
-    savedMicros: 0,
     priceVersion: '',
     leaseId: reservation.lease.id,
     attempt: charge.attempt,
-    latencyMs: 0,
     queuedMs: 0,
     startedAt: isoTime(started),
     cacheKey: charge.cacheKey,

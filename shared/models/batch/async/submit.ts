@@ -11,6 +11,7 @@ import type { Door } from '../../door/door.ts';
 import { okResult } from '../../door/result.ts';
 import { cacheRow } from '../../ledger/cache-row.ts';
 import { needOf } from '../../ledger/cost.ts';
+import { OPEN } from '../../ledger/row.ts';
 import { backOffMs } from '../../limits/back-off.ts';
 import { asyncExpiry, planAsync, submitAsync } from '../../providers/sagemaker-async.ts';
 import { priceAt, priceVersionOf } from '../../registry.ts';
@@ -261,20 +262,11 @@ function openRow(
     model: model.name,
     provider: model.provider,
     kind: reask ? 'reask' : 'call',
-    state: 'open',
-    tokensIn: 0,
-    tokensCached: 0,
-    tokensOut: 0,
-    tokensReasoning: 0,
-    estimated: false,
-    billed: 'unknown',
+    ...OPEN,
     reservedMicros: needOf(sent, model, price).micros,
-    costMicros: 0,
-    savedMicros: 0,
     priceVersion: priceVersionOf(model, price),
     leaseId: batch.batchId,
     attempt: ordinal + 1,
-    latencyMs: 0,
     queuedMs: 0,
     startedAt: isoTime(now),
     cacheKey: keyIn(batch, request, model),
