@@ -7,24 +7,20 @@ import {
   CODE_RULES,
   CodeSchema,
   codeText,
-  DesignSchema,
   designText,
   FeedbackItemSchema,
   feedbackItems,
-  SourceViewSchema,
   sourcesText,
   type Code,
 } from './refactoring.ts';
+import { WriteCodeInput } from './write-code.ts';
 
-export const PatchCodeInput = z.strictObject({
-  sib: DesignSchema,
-  tools: z.array(SourceViewSchema).min(1),
+/** The draft is the code without widening and helpers, then without the tools that fail. */
+export const PatchCodeInput = WriteCodeInput.extend({
   /** The code of the round before. */
   code: CodeSchema,
   /** What was said of it, word for word. */
   feedback: z.array(FeedbackItemSchema),
-  /** For the builtin: the code without widening and helpers, then without the tools that fail. */
-  analysis: z.strictObject({ draft: CodeSchema }),
 });
 export type PatchCodeInput = z.infer<typeof PatchCodeInput>;
 

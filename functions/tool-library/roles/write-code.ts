@@ -17,7 +17,7 @@ import {
 export const WriteCodeInput = z.strictObject({
   sib: DesignSchema,
   tools: z.array(SourceViewSchema).min(1),
-  /** The code that anti-unification makes of the tools; a model may take it as a start. */
+  /** The code that anti-unification makes of the tools: the builtin's answer, which a model may take as a start. */
   analysis: z.strictObject({ draft: CodeSchema }),
 });
 export type WriteCodeInput = z.infer<typeof WriteCodeInput>;

@@ -4,7 +4,13 @@ import { defineTask } from '#shared/task/define-task.ts';
 import { loadConfig } from '../config.ts';
 import { openShard, planCreate } from '../create/steps.ts';
 import { finishedShard } from '../create/store.ts';
-import { CREATE_STAGES, jobInput, RefSchema, ShardPointerSchema, stepInput } from './create-schemas.ts';
+import {
+  CREATE_STAGES,
+  jobInput,
+  PlannedStepSchema,
+  ShardPointerSchema,
+  stepInput,
+} from './create-schemas.ts';
 
 /** `PlanExtract`, `PlanFix`, `PlanSolve`, `PlanJudge`, `PlanRefine`: the requests of one step of a shard. */
 export const handler = defineTask({
@@ -17,15 +23,7 @@ export const handler = defineTask({
       items: z.array(ShardPointerSchema).length(1),
     }),
   ]),
-  output: z.object({
-    part: z.int(),
-    state: RefSchema,
-    requests: RefSchema,
-    prefix: z.string(),
-    count: z.int(),
-    /** An earlier attempt has finished the shard. */
-    finished: z.boolean(),
-  }),
+  output: PlannedStepSchema,
   async run(input, ctx) {
     const config = await loadConfig(ctx.artifacts, input.config);
     if (!('items' in input)) {

@@ -33,3 +33,14 @@ export const stepInput = {
   turn: count,
   state: RefSchema,
 };
+
+/** What a `Plan…` gives: where the part stands, and one step's requests. */
+export const PlannedStepSchema = z.object({
+  part: count,
+  state: RefSchema,
+  requests: RefSchema,
+  prefix: z.string(),
+  count,
+  /** An earlier attempt has finished the part: there is nothing to ask. */
+  finished: z.boolean(),
+});

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { defineTask } from '#shared/task/define-task.ts';
 import { openPart, planRefactor } from '../aggregate/steps.ts';
 import { loadConfig } from '../config.ts';
-import { jobInput, PartItems, RefactorStageSchema, refactorStep, RefSchema } from './refactor-schemas.ts';
+import { PlannedStepSchema } from './create-schemas.ts';
+import { jobInput, PartItems, RefactorStageSchema, refactorStep } from './refactor-schemas.ts';
 
 /** `PlanBlueprint` … `PlanPatch`: the requests of one step of a part. */
 export const handler = defineTask({
@@ -11,15 +12,7 @@ export const handler = defineTask({
     z.object({ ...refactorStep, stage: RefactorStageSchema }),
     z.object({ ...jobInput, stage: z.enum(['blueprint', 'write-code']), items: PartItems }),
   ]),
-  output: z.object({
-    part: z.int(),
-    state: RefSchema,
-    requests: RefSchema,
-    prefix: z.string(),
-    count: z.int(),
-    /** An earlier attempt has finished the part. */
-    finished: z.boolean(),
-  }),
+  output: PlannedStepSchema,
   async run(input, ctx) {
     const config = await loadConfig(ctx.artifacts, input.config);
     if ('items' in input) return openPart({ ctx, config, part: input.items[0]!.part }, input.stage);
