@@ -7,7 +7,9 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { closeAnalyser } from '#functions/tool-library/python/analyser.ts';
 import { closeSandboxes } from '#functions/tool-library/sandbox.ts';
 import { catalog, definitionOf, openPlatform } from '#local/platform.ts';
+import { executionArn } from '#local/states/index.ts';
 import type { LedgerRow } from '#shared/models/types.ts';
+import { executionName } from '#shared/task/envelope.ts';
 import { jobControl } from '#shared/task/job-control.ts';
 import type { Job } from '#shared/task/jobs.ts';
 import { chatStub, type ChatStub } from '#test/e2e/chat-stub.ts';
@@ -73,7 +75,7 @@ async function life(dataDir: string, job: KilledJob, mortality: Mortality): Prom
       idempotencyKey: String(job.input.libraryId),
     });
     const ended = running.then(async (ending) => {
-      await platform.engine.wait(ending.executionId!);
+      await platform.engine.wait(executionArn('tool-library', executionName(ending.jobId, ending.attempt)));
       return ending;
     });
     ended.catch(() => {});
