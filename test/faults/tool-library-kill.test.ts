@@ -132,6 +132,8 @@ async function leftBy(dataDir: string): Promise<{ files: Record<string, string>;
     for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
       if (!entry.isFile()) continue;
       const path = join(entry.parentPath, entry.name);
+      // Read as records below: its rows tell times, too.
+      if (path === join(output, 'ledger.jsonl')) continue;
       let bytes: Buffer | string = readFileSync(path);
       // Beside the content a manifest tells of the run: times, and what came from the cache.
       if (path === join(output, 'manifest.json'))
