@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isoTime } from '#shared/determinism/clock.ts';
-import { reconcile, type JobTotals } from '#shared/models/ledger.ts';
+import { exportLedger, reconcile, type JobTotals } from '#shared/models/ledger.ts';
 import { writeJson } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef, Json } from '#shared/storage/ports.ts';
 import type { TaskContext } from './context.ts';
@@ -94,7 +94,7 @@ const markerOf = (status: EndStatus, pending: number): typeof SUCCESS | typeof P
 };
 
 /**
- * Ends a job: brings its counters in line with the ledger, writes `output/manifest.json` `{content, run}`, closes the
+ * Ends a job: brings its counters in line with the ledger, writes `output/ledger.jsonl` and `output/manifest.json` `{content, run}`, closes the
  * record, and then writes `_SUCCESS`, or `_PARTIAL` where something is pending or the budget ran out. FAILED and
  * CANCELLED jobs get no marker. May be called again: a job that has ended stays as it is, a missing marker is written.
  * @throws NotFound where the job has no record.
@@ -119,12 +119,21 @@ export async function finishJob(ctx: TaskContext, request: FinishRequest): Promi
   const status: EndStatus = stopped ? 'CANCELLED' : request.status;
   const error = status === 'CANCELLED' ? undefined : request.error;
   const totals = await reconcile(runtime, jobId);
+  const ledger = await exportLedger(runtime, jobId);
   const endedAt = isoTime(runtime.clock.now());
   const manifest = await writeJson(runtime.artifacts, outputKey(jobId, 'manifest.json'), {
     content: request.content,
     run: {
       ...request.run,
-      ...runOf(stored.job, { status, endedAt, totals, pending, warnings: request.warnings ?? [], error }),
+      ...runOf(stored.job, {
+        status,
+        endedAt,
+        totals,
+        ledger,
+        pending,
+        warnings: request.warnings ?? [],
+        error,
+      }),
     },
   });
   const cost = costFrom(totals);
@@ -187,6 +196,7 @@ function runOf(
     status: EndStatus;
     endedAt: string;
     totals: JobTotals;
+    ledger: ArtifactRef;
     pending: number;
     warnings: Json[];
     error: Problem | undefined;
@@ -205,6 +215,7 @@ function runOf(
     endedAt: end.endedAt,
     costMicros: totals.microUsd,
     totals,
+    ledger: { ...end.ledger },
     pending: end.pending,
     warnings: end.warnings,
     error,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { Reject, StageResult } from '#functions/dataset-synthesis/records.ts';
 import { catalog, openPlatform, type Platform } from '#local/platform.ts';
+import type { LedgerRow } from '#shared/models/types.ts';
 import { readJsonl } from '#shared/storage/jsonl.ts';
 import { jobControl } from '#shared/task/job-control.ts';
 import type { Job } from '#shared/task/jobs.ts';
@@ -195,4 +196,14 @@ test('[dataset-synthesis 13] the cap holds to the micro-dollar; raised, the job 
   const stages = await stagesOf(whole);
   expect(stages.filter(({ attempts, cached }) => attempts === (cached ? 0 : 1))).toHaveLength(20 * 6);
   expect(total(stages, 'costMicros')).toBe(50 * stages.filter(({ cached }) => !cached).length);
+  // The exported ledger accounts for the job, attempt by attempt.
+  const rows: LedgerRow[] = [];
+  for await (const { value } of readJsonl(
+    platform.runtime.artifacts,
+    `jobs/${job.jobId}/output/ledger.jsonl`,
+  )) {
+    rows.push(value as LedgerRow);
+  }
+  expect(rows.filter(({ kind }) => kind !== 'cache')).toHaveLength(20 * 6);
+  expect(rows.reduce((sum, { costMicros }) => sum + costMicros, 0)).toBe(whole.cost.microUsd);
 });
