@@ -18,7 +18,7 @@ import { importedPile } from './tool-pile.ts';
 /** tool-library on the whole embedded platform; where a model is asked, an OpenAI-compatible server answers. */
 
 /** Machines of tests may be busy with other things. */
-const LONG = 300_000;
+const LONG = 900_000;
 /** Problems of the example library, and those that extend it. */
 const [FIRST, MORE] = [14, 6];
 

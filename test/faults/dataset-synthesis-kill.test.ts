@@ -93,7 +93,7 @@ describe('a dataset-synthesis job whose process is killed', () => {
       expect(keysIn(rows)).toEqual(quiet.keys);
     }
     expect(kills).toBe(KILLS);
-  }, 300_000);
+  }, 900_000);
 
   it('a model behind HTTP is asked again only what was on its way when the process died', async () => {
     const stub = await chatStub(async (call) => {
@@ -141,5 +141,5 @@ describe('a dataset-synthesis job whose process is killed', () => {
     } finally {
       await stub.close();
     }
-  }, 240_000);
+  }, 900_000);
 });

@@ -68,5 +68,5 @@ describe('a budget shared by real processes', () => {
     let calls = 0;
     for await (const row of ledgerRows(runtime.records, JOB)) if (row.kind === 'call') calls++;
     expect(calls).toBe(PROCESSES * CALLERS);
-  }, 120_000);
+  }, 900_000);
 });

@@ -138,7 +138,7 @@ describe('the fault course', () => {
     expect(run.killed).toBe(1);
     expect(Object.keys(run.stub.faults).sort()).toEqual(['429', '500', 'garbage', 'hang']);
     check(run, 1000, expected);
-  }, 400_000);
+  }, 900_000);
 
   it('[model-inference 27] the same 1,000, killed at 20 random points', async () => {
     const expected = await faultFree();
@@ -151,5 +151,5 @@ describe('the fault course', () => {
     );
     expect(run.killed).toBe(20);
     check(run, 1000, expected);
-  }, 400_000);
+  }, 900_000);
 });

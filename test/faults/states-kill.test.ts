@@ -81,5 +81,5 @@ describe('a process killed in the middle of a map', () => {
       expect(events.at(-1)!.type).toBe('ExecutionSucceeded');
     }
     await engine.close();
-  }, 240_000);
+  }, 900_000);
 });

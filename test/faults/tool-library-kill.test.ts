@@ -53,7 +53,7 @@ afterAll(async () => {
   await stub.close();
   await Promise.all([closeSandboxes(), closeAnalyser()]);
   rmSync(dir, { recursive: true, force: true });
-}, 60_000);
+});
 
 type Mortality = Pick<Deaths, 'before' | 'after'>;
 const IMMORTAL: Mortality = { before: () => false, after: () => false };

@@ -91,6 +91,8 @@ class EmbeddedEngine implements Engine {
   #lock: { release(): void } | undefined;
   #sweeper: NodeJS.Timeout | undefined;
   #closed = false;
+  /** How to end the turns that nobody has heard of yet. */
+  readonly #unheard = new Set<(error: Error) => void>();
 
   constructor(options: EngineOptions) {
     const { store: path, clock = systemClock, records } = options;
@@ -112,7 +114,10 @@ class EmbeddedEngine implements Engine {
       reviveChild: (run, id) => reviveChild(this.#kernel, run, id, this.#version),
       wake: () => this.#loop.wake(),
     });
-    this.#loop = new Loop(this.#kernel, options.onError ?? (() => {}));
+    this.#loop = new Loop(this.#kernel, (error) => {
+      if (this.#loop.broken !== undefined) this.#giveUp();
+      options.onError?.(error);
+    });
     this.#inbox = new Inbox(this.#store);
     this.#owner = path === ':memory:';
   }
@@ -309,7 +314,7 @@ class EmbeddedEngine implements Engine {
     for (;;) {
       const { status } = queries.rowOf(this.#store, arn);
       if (status !== 'RUNNING') return status;
-      if (this.#closed) throw storageUnavailable('The engine has been closed.');
+      if (this.#closed || this.#loop.broken !== undefined) throw this.#over();
       if (this.#owner) await this.#ended(arn);
       else await delay(50);
     }
@@ -328,23 +333,34 @@ class EmbeddedEngine implements Engine {
 
   /** Runs a body in the loop and answers once its turn is committed. */
   #turn<T>(body: () => T | Promise<T>): Promise<T> {
-    if (this.#closed || this.#loop.broken !== undefined) {
-      return Promise.reject(
-        storageUnavailable('The engine has been closed, or its store has failed.', {
-          cause: this.#loop.broken,
-        }),
-      );
-    }
+    if (this.#closed || this.#loop.broken !== undefined) return Promise.reject(this.#over());
     return new Promise<T>((resolve, reject) => {
+      this.#unheard.add(reject);
       this.#kernel.post(async () => {
         try {
           const value = await body();
-          this.#kernel.afterCommit.push(() => resolve(value));
+          this.#kernel.afterCommit.push(() => {
+            this.#unheard.delete(reject);
+            resolve(value);
+          });
         } catch (error) {
+          this.#unheard.delete(reject);
           reject(error as Error);
         }
       });
     });
+  }
+
+  #over(): Error {
+    const why = 'The engine has been closed, or its store has failed.';
+    return storageUnavailable(why, { cause: this.#loop.broken });
+  }
+
+  /** Tells everyone who waits that nothing more will happen: turns that were not committed have not happened. */
+  #giveUp(): void {
+    for (const reject of this.#unheard) reject(this.#over());
+    this.#unheard.clear();
+    for (const watchers of this.#kernel.watchers.values()) for (const resolve of watchers) resolve();
   }
 
   #ask(op: Command['op'], args: Json[]): Promise<Json> {
@@ -380,7 +396,7 @@ class EmbeddedEngine implements Engine {
     clearInterval(this.#sweeper);
     await this.#loop.stop();
     for (const task of this.#kernel.tasks.values()) task.abort?.abort(new Error('The engine is closing.'));
-    for (const watchers of this.#kernel.watchers.values()) for (const resolve of watchers) resolve();
+    this.#giveUp();
     this.#store.close();
     this.#lock?.release();
   }

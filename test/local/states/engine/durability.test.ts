@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '#shared/determinism/clock.ts';
 import { VirtualClock } from '#local/states/index.ts';
@@ -16,6 +17,27 @@ beforeEach(() => {
 
 const token = (fields: object = {}) =>
   T({ Resource: 'arn:aws:states:::lambda:invoke.waitForTaskToken', ...fields });
+
+it('a store that fails ends everyone who waits: nothing hangs, nothing is said to have happened', async () => {
+  const faults: unknown[] = [];
+  const engine = bareEngine({ store, clock: systemClock, onError: (error) => faults.push(error) });
+  await engine.resume();
+  engine.createMachine('m', token());
+  const { executionArn } = await engine.start({ machine: 'm', name: 'x', input: {} });
+  const watching = engine.wait(executionArn);
+  watching.catch(() => undefined);
+  const other = new DatabaseSync(store);
+  other.exec('DROP TABLE events');
+  other.close();
+  const started = engine.start({ machine: 'm', name: 'y', input: {} });
+  await expect(started).rejects.toMatchObject({ name: 'StorageUnavailable' });
+  await expect(watching).rejects.toThrow();
+  await expect(engine.start({ machine: 'm', name: 'z', input: {} })).rejects.toMatchObject({
+    name: 'StorageUnavailable',
+  });
+  expect(faults).toHaveLength(1);
+  await engine.close();
+});
 
 describe('what survives the process', () => {
   it('token tasks keep waiting; their tokens stay good, and closed ones stay closed', async () => {
