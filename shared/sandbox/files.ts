@@ -77,7 +77,12 @@ export function lockFiles(fs: FileSystem): void {
       if (bytes > 4_096 && others + bytes > MAX_BYTES) throw new fs.ErrnoError(NO_SPACE);
       original(node, bytes);
     };
-  MEMFS.expandFileStorage = bounded(MEMFS.expandFileStorage);
+  const { expandFileStorage } = MEMFS;
+  // Doubled, not grown by an eighth: what a growing file leaves behind must not fill the process before it is collected.
+  MEMFS.expandFileStorage = bounded((node, bytes) => {
+    const capacity = held(node);
+    expandFileStorage(node, bytes > capacity ? Math.max(bytes, Math.min(2 * capacity, MAX_BYTES)) : bytes);
+  });
   MEMFS.resizeFileStorage = bounded(MEMFS.resizeFileStorage);
 }
 
