@@ -1,7 +1,7 @@
 import { completeCall } from '#shared/models/batch/async/complete.ts';
 import { attemptOf } from '#shared/models/batch/async/lookup.ts';
 import { doorOf } from '#shared/models/door/doors.ts';
-import { isoTime } from '#shared/determinism/clock.ts';
+import { logError } from '#shared/models/observability/log.ts';
 import { currentRuntime } from '#shared/task/runtime.ts';
 import { completionContext } from './completion.ts';
 import { readNotification } from './notification.ts';
@@ -30,15 +30,10 @@ export async function handler(
       if (attemptId) await completeCall(door, attemptId, context, news.failureReason);
     } catch (error) {
       batchItemFailures.push({ itemIdentifier: messageId });
-      runtime.writeLog(
-        JSON.stringify({
-          time: isoTime(runtime.clock.now()),
-          level: 'error',
-          message: 'An asynchronous completion failed and will be delivered again.',
-          messageId,
-          error: (error as Error).name,
-        }),
-      );
+      logError(runtime, 'An asynchronous completion failed and will be delivered again.', {
+        messageId,
+        error: (error as Error).name,
+      });
     }
   }
   return { batchItemFailures };

@@ -1,6 +1,7 @@
 import { isoTime } from '#shared/determinism/clock.ts';
 import { workflowOfJob } from '#shared/determinism/ids.ts';
 import type { Condition, Json, RecordChange, RecordItem } from '#shared/storage/ports.ts';
+import { allItems, itemPages } from '#shared/storage/all-items.ts';
 import { conflict, isError, notFound } from './errors.ts';
 import {
   activePk,
@@ -182,18 +183,9 @@ export function jobStore(runtime: Pick<Runtime, 'records' | 'clock' | 'ids'>): J
 
   const doneUnits = async (jobId: string, stage: string): Promise<number> => {
     let sum = 0;
-    let cursor: string | undefined;
-    do {
-      const page = await records.query({
-        pk: jobPk(jobId),
-        sk: { prefix: shardSk(stage, '') },
-        limit: 1000,
-        ...(cursor === undefined ? {} : { cursor }),
-      });
-      for (const item of page.items)
-        sum += typeof item.attributes.done === 'number' ? item.attributes.done : 0;
-      cursor = page.cursor;
-    } while (cursor !== undefined);
+    for await (const page of itemPages(records, { pk: jobPk(jobId), sk: { prefix: shardSk(stage, '') } })) {
+      for (const { attributes } of page) sum += typeof attributes.done === 'number' ? attributes.done : 0;
+    }
     return sum;
   };
 
@@ -316,19 +308,8 @@ export function jobStore(runtime: Pick<Runtime, 'records' | 'clock' | 'ids'>): J
     },
 
     async children(jobId) {
-      const ids: string[] = [];
-      let cursor: string | undefined;
-      do {
-        const page = await records.query({
-          pk: jobPk(jobId),
-          sk: { prefix: childSk('') },
-          limit: 1000,
-          ...(cursor === undefined ? {} : { cursor }),
-        });
-        ids.push(...page.items.map(({ attributes }) => String(attributes.jobId)));
-        cursor = page.cursor;
-      } while (cursor !== undefined);
-      return ids;
+      const found = await allItems(records, { pk: jobPk(jobId), sk: { prefix: childSk('') } });
+      return found.map(({ attributes }) => String(attributes.jobId));
     },
 
     async stage(jobId, stage, total) {
@@ -375,19 +356,8 @@ export function jobStore(runtime: Pick<Runtime, 'records' | 'clock' | 'ids'>): J
     },
 
     async active(workflow, owner) {
-      const found: { jobId: string; owner: string; since: string }[] = [];
-      let cursor: string | undefined;
-      do {
-        const page = await records.query({
-          pk: activePk(workflow),
-          sk: { prefix: owner === undefined ? 'ACTIVE#' : `ACTIVE#${owner}#` },
-          limit: 1000,
-          ...(cursor === undefined ? {} : { cursor }),
-        });
-        found.push(...page.items.flatMap(activeOf));
-        cursor = page.cursor;
-      } while (cursor !== undefined);
-      return found;
+      const sk = { prefix: owner === undefined ? 'ACTIVE#' : `ACTIVE#${owner}#` };
+      return (await allItems(records, { pk: activePk(workflow), sk })).flatMap(activeOf);
     },
   };
   return store;

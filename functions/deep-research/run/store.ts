@@ -1,4 +1,5 @@
 import type { Question } from '#shared/research/types.ts';
+import { allItems } from '#shared/storage/all-items.ts';
 import { GroupCommit } from '#shared/storage/group-commit.ts';
 import { readJson } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef, Artifacts, ConditionalPut, RecordItem, Records } from '#shared/storage/ports.ts';
@@ -115,21 +116,8 @@ export async function saveHead(records: Records, jobId: string, head: Head): Pro
   }
 }
 
-async function queryAll(records: Records, pk: string, prefix: string, from?: string): Promise<RecordItem[]> {
-  const items: RecordItem[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await records.query({
-      pk,
-      sk: from === undefined ? { prefix } : { between: [from, `${prefix}~`] },
-      limit: 1000,
-      ...(cursor ? { cursor } : {}),
-    });
-    items.push(...page.items);
-    cursor = page.cursor;
-  } while (cursor);
-  return items;
-}
+const queryAll = (records: Records, pk: string, prefix: string, from?: string): Promise<RecordItem[]> =>
+  allItems(records, { pk, sk: from === undefined ? { prefix } : { between: [from, `${prefix}~`] } });
 
 /** The committed steps of a run in order, from `n` on. */
 export async function loadSteps(records: Records, jobId: string, runId: string, from = 1): Promise<Step[]> {

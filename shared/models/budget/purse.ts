@@ -1,7 +1,7 @@
-import { isoTime } from '#shared/determinism/clock.ts';
 import type { Runtime } from '#shared/task/runtime.ts';
 import { budgetExhausted } from '#shared/task/errors.ts';
 import { onAbort } from '../limits/on-abort.ts';
+import { logError } from '../observability/log.ts';
 import type { Registry } from '../types.ts';
 import {
   amounts,
@@ -144,17 +144,12 @@ export class Purse {
     const over = UNITS.find((unit) => used[unit] > need[unit] && lease.budget.cap[unit] !== undefined);
     if (over) {
       // Somebody must look: an endpoint that ignores its limits, or a bound that is none.
-      this.#runtime.writeLog(
-        JSON.stringify({
-          time: isoTime(this.#runtime.clock.now()),
-          level: 'error',
-          message: 'A call used more than could be reserved for it: the budget is closed.',
-          jobId: this.#jobId,
-          unit: over,
-          used: used[over],
-          reserved: need[over],
-        }),
-      );
+      logError(this.#runtime, 'A call used more than could be reserved for it: the budget is closed.', {
+        jobId: this.#jobId,
+        unit: over,
+        used: used[over],
+        reserved: need[over],
+      });
       lease
         .closeBudget(`A call used ${used[over]} ${over} where at most ${need[over]} were reserved.`)
         .catch(() => undefined);

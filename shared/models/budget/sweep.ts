@@ -1,4 +1,5 @@
 import { isoTime, type Clock } from '#shared/determinism/clock.ts';
+import { allItems } from '#shared/storage/all-items.ts';
 import type { Json, RecordItem, Records } from '#shared/storage/ports.ts';
 import { budgetExhausted, isError } from '#shared/task/errors.ts';
 import { putEach } from '#shared/storage/group-commit.ts';
@@ -36,19 +37,7 @@ export async function rowsOfLease(records: Records, jobId: string, leaseId: stri
 
 /** Every row of a partition, or those whose sort key has a prefix. */
 export async function queryRows(records: Records, pk: string, prefix?: string): Promise<LedgerRow[]> {
-  const rows: LedgerRow[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await records.query({
-      pk,
-      limit: 1000,
-      ...(prefix ? { sk: { prefix } } : {}),
-      ...(cursor ? { cursor } : {}),
-    });
-    for (const item of page.items) rows.push(rowOf(item));
-    cursor = page.cursor;
-  } while (cursor);
-  return rows;
+  return (await allItems(records, { pk, ...(prefix ? { sk: { prefix } } : {}) })).map(rowOf);
 }
 
 /**
@@ -220,12 +209,8 @@ export async function unlistWhenIdle(records: Records, jobId: string, item: Reco
 export async function jobsWithLeases(records: Records): Promise<string[]> {
   const jobs: string[] = [];
   for (const pk of LEASE_LISTS) {
-    let cursor: string | undefined;
-    do {
-      const page = await records.query({ index: 'g1', pk, limit: 1000, ...(cursor ? { cursor } : {}) });
-      for (const item of page.items) jobs.push(item.pk.slice('BUDGET#'.length));
-      cursor = page.cursor;
-    } while (cursor);
+    const listed = await allItems(records, { index: 'g1', pk });
+    jobs.push(...listed.map((item) => item.pk.slice('BUDGET#'.length)));
   }
   return jobs;
 }

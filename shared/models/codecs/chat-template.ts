@@ -1,12 +1,13 @@
 import { Template } from '@huggingface/jinja';
 import type { Message, ModelEntry } from '../types.ts';
 import { unsent } from '../providers/errors.ts';
+import type { TEMPLATE_NAMES } from './support.ts';
 
 /**
  * Templates of the common model families, by name. A model whose own differs gives its Jinja text (`chat_template` of
  * its tokenizer_config.json) in the registry.
  */
-const NAMED: Record<string, string> = {
+const NAMED: Record<(typeof TEMPLATE_NAMES)[number], string> = {
   chatml:
     "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}{% endfor %}{{ '<|im_start|>assistant\\n' }}",
   llama3:
@@ -57,7 +58,8 @@ export function renderPrompt(messages: Message[], model: ModelEntry): string {
     });
     return { role: message.role, content: content.join('') };
   });
-  const text = NAMED[model.chatTemplate ?? 'plain'] ?? model.chatTemplate!;
+  const text =
+    (NAMED as Record<string, string | undefined>)[model.chatTemplate ?? 'plain'] ?? model.chatTemplate!;
   try {
     let template = compiled.get(text);
     if (!template) compiled.set(text, (template = new Template(text)));

@@ -7,4 +7,4 @@ export const CODEC_SUPPORT: Record<ModelEntry['codec'], { tools: boolean; images
 };
 
 /** Names of the chat templates that `generate` knows itself (chat-template.ts). */
-export const TEMPLATE_NAMES = ['chatml', 'llama3', 'gemma', 'mistral', 'plain'];
+export const TEMPLATE_NAMES = ['chatml', 'llama3', 'gemma', 'mistral', 'plain'] as const;

@@ -46,3 +46,12 @@ export function logAttempt(
   }
   runtime.writeLog(JSON.stringify(line));
 }
+
+/** Logs what somebody must look at, which fails no call: identifiers and numbers only. */
+export function logError(
+  runtime: Pick<Runtime, 'clock' | 'writeLog'>,
+  message: string,
+  facts: Record<string, string | number>,
+): void {
+  runtime.writeLog(JSON.stringify({ time: isoTime(runtime.clock.now()), level: 'error', message, ...facts }));
+}

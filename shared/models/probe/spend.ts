@@ -1,5 +1,5 @@
 import { isoTime } from '#shared/determinism/clock.ts';
-import type { RecordPage } from '#shared/storage/ports.ts';
+import { itemPages } from '#shared/storage/all-items.ts';
 import type { Runtime } from '#shared/task/runtime.ts';
 import { jobStore } from '#shared/task/job-store.ts';
 import { ledgerRows } from '../ledger.ts';
@@ -20,12 +20,7 @@ export async function listProbe({ records, clock }: Runtime, jobId: string): Pro
 /** The tests of models that began today or yesterday. */
 async function* recentProbes({ records, clock }: Runtime): AsyncGenerator<string> {
   for (const time of [clock.now() - DAY_MS, clock.now()]) {
-    let cursor: string | undefined;
-    do {
-      const page: RecordPage = await records.query({ pk: probesOf(time), ...(cursor ? { cursor } : {}) });
-      for (const { sk } of page.items) yield sk;
-      cursor = page.cursor;
-    } while (cursor);
+    for await (const page of itemPages(records, { pk: probesOf(time) })) yield* page.map(({ sk }) => sk);
   }
 }
 

@@ -1,8 +1,9 @@
+import type { StreamDecoder } from '../codecs/codec.ts';
 import type { ProviderCall, ProviderError } from '../types.ts';
 import { providerError } from './errors.ts';
 
 /** How long a server may keep a stream open whose answer is whole. */
-export const DRAIN_MS = 250;
+const DRAIN_MS = 250;
 
 /** One attempt's time: its total limit, its idle limit while streaming, and the caller's cancellation. */
 export interface Attempt {
@@ -47,4 +48,21 @@ export function startAttempt(call: Pick<ProviderCall, 'timeoutMs' | 'signal'>): 
       call.signal.removeEventListener('abort', cancel);
     },
   };
+}
+
+/** The parts of a stream until its answer is whole. Then its end is waited for, not long, so that the connection can be kept. */
+export async function* untilDone<Part>(
+  parts: AsyncIterable<Part>,
+  attempt: Attempt,
+  decoder: Pick<StreamDecoder, 'done'>,
+): AsyncGenerator<Part> {
+  try {
+    for await (const part of parts) {
+      if (decoder.done) return;
+      yield part;
+      if (decoder.done) attempt.idle(DRAIN_MS);
+    }
+  } catch (error) {
+    if (!decoder.done) throw error;
+  }
 }

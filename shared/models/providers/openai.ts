@@ -1,7 +1,7 @@
 import { Agent, request as send, type Dispatcher } from 'undici';
 import { sha256Hex } from '#shared/determinism/hash.ts';
 import { REDACTED } from '#shared/task/redact.ts';
-import { codecOf, type StreamDecoder } from '../codecs/index.ts';
+import { codecOf } from '../codecs/index.ts';
 import { MAX_BODY_BYTES } from '../codecs/lines.ts';
 import { isLoopback } from '../registry/loopback.ts';
 import {
@@ -11,7 +11,7 @@ import {
   type ProviderCall,
   type ProviderDelta,
 } from '../types.ts';
-import { DRAIN_MS, startAttempt, type Attempt } from './attempt.ts';
+import { startAttempt, untilDone, type Attempt } from './attempt.ts';
 import type { ProviderEnv } from './env.ts';
 import { badResponse, providerError, unsent } from './errors.ts';
 import { inlineImages } from './images.ts';
@@ -79,13 +79,12 @@ export function openaiProvider(
         answered = true;
         const decoder = codec.streamDecoder();
         attempt.idle(options.idleMs ?? IDLE_MS);
-        for await (const chunk of untilDone(response.body, decoder)) {
+        for await (const chunk of untilDone<Uint8Array>(response.body, attempt, decoder)) {
           attempt.idle(options.idleMs ?? IDLE_MS);
           for (const delta of decoder.push(chunk)) {
             midStream = true;
             yield delta;
           }
-          if (decoder.done) attempt.idle(DRAIN_MS);
         }
         yield* decoder.end();
       } catch (error) {
@@ -154,21 +153,6 @@ async function exchange({
       `${model.name} answered HTTP ${response.statusCode}.`,
       wait === undefined ? {} : { retryAfterMs: wait },
     );
-  }
-}
-
-/** The chunks of a stream until its answer is whole. Then its end is waited for, so that the connection can be kept. */
-async function* untilDone(
-  body: AsyncIterable<Uint8Array>,
-  decoder: Pick<StreamDecoder, 'done'>,
-): AsyncGenerator<Uint8Array> {
-  try {
-    for await (const chunk of body) {
-      if (decoder.done) return;
-      yield chunk;
-    }
-  } catch (error) {
-    if (!decoder.done) throw error;
   }
 }
 

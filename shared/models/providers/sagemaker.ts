@@ -3,9 +3,9 @@ import {
   InvokeEndpointWithResponseStreamCommand,
   type ResponseStream,
 } from '@aws-sdk/client-sagemaker-runtime';
-import { codecOf, type StreamDecoder } from '../codecs/index.ts';
+import { codecOf } from '../codecs/index.ts';
 import type { ModelEntry, Provider, ProviderCall, ProviderDelta } from '../types.ts';
-import { DRAIN_MS, startAttempt, type Attempt } from './attempt.ts';
+import { startAttempt, untilDone, type Attempt } from './attempt.ts';
 import { MAX_REALTIME_BODY_BYTES, MAX_STREAM_MS } from './aws-limits.ts';
 import type { ProviderEnv } from './env.ts';
 import { badResponse, unsent } from './errors.ts';
@@ -65,7 +65,11 @@ export function sagemakerProvider(model: ModelEntry, env: ProviderEnv): Provider
         const output = await client.send(command, { abortSignal: attempt.signal });
         answered = true;
         const decoder = codec.streamDecoder();
-        for await (const event of untilDone(output.Body ?? empty(), attempt, decoder)) {
+        for await (const event of untilDone(
+          untilAborted(output.Body ?? empty(), attempt),
+          attempt,
+          decoder,
+        )) {
           const failure = event.ModelStreamError ?? event.InternalStreamFailure;
           if (failure) throw failure;
           if (!event.PayloadPart?.Bytes) continue;
@@ -73,7 +77,6 @@ export function sagemakerProvider(model: ModelEntry, env: ProviderEnv): Provider
             midStream = true;
             yield delta;
           }
-          if (decoder.done) attempt.idle(DRAIN_MS);
         }
         yield* decoder.end();
       } catch (error) {
@@ -90,14 +93,10 @@ async function* empty(): AsyncGenerator<ResponseStream> {
   // An answer without a body is a stream that ends at once.
 }
 
-/**
- * The events of a stream until its answer is whole; then its end is waited for, so that the connection can be kept. The
- * SDK stops listening to its abort signal once headers are in; a silent stream must still end in time.
- */
-async function* untilDone(
+/** The SDK stops listening to its abort signal once headers are in; a silent stream must still end in time. */
+async function* untilAborted(
   events: AsyncIterable<ResponseStream>,
   attempt: Attempt,
-  decoder: Pick<StreamDecoder, 'done'>,
 ): AsyncGenerator<ResponseStream> {
   const { signal } = attempt;
   const aborted = new Promise<never>((_resolve, reject) => {
@@ -110,11 +109,9 @@ async function* untilDone(
   try {
     for (;;) {
       const next = await Promise.race([iterator.next(), aborted]);
-      if (next.done || decoder.done) return;
+      if (next.done) return;
       yield next.value;
     }
-  } catch (error) {
-    if (!decoder.done) throw error;
   } finally {
     // Not awaited: a silent stream answers `return` only when its socket ends.
     void iterator.return?.()?.then(undefined, () => undefined);

@@ -128,7 +128,7 @@ function withDefaults(entry: Entry): ModelEntry {
 
 /** A named template, or a text that does not forget the conversation: anything else would be sent as it stands. */
 const isTemplate = (text: string): boolean =>
-  TEMPLATE_NAMES.includes(text) || (/\{[{%]/.test(text) && text.includes('messages'));
+  TEMPLATE_NAMES.some((name) => name === text) || (/\{[{%]/.test(text) && text.includes('messages'));
 
 type Fault = (field: string, code: string, detail: string) => void;
 
@@ -166,7 +166,7 @@ function missing(entry: Entry, model: ModelEntry, fault: Fault): void {
     fault(
       'chatTemplate',
       'missing',
-      'The codec `generate` needs `chatTemplate`: chatml, llama3, gemma, mistral, plain, or the Jinja text of the model.',
+      `The codec \`generate\` needs \`chatTemplate\`: ${TEMPLATE_NAMES.join(', ')}, or the Jinja text of the model.`,
     );
   }
   if (entry.chatTemplate && !isTemplate(entry.chatTemplate)) {

@@ -1,3 +1,4 @@
+import { allItems } from '#shared/storage/all-items.ts';
 import type { Json, RecordItem, Records } from '#shared/storage/ports.ts';
 import { isoTime, type Clock } from '#shared/determinism/clock.ts';
 
@@ -31,19 +32,8 @@ const overlayOf = (item: RecordItem): Overlay => ({
 
 /** Every overlay, by model name in byte order. */
 export async function readOverlays(records: Records): Promise<Overlay[]> {
-  const overlays: Overlay[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await records.query({
-      index: 'g1',
-      pk: LISTING,
-      limit: 1000,
-      ...(cursor ? { cursor } : {}),
-    });
-    overlays.push(...page.items.map(overlayOf));
-    cursor = page.cursor;
-  } while (cursor);
-  return overlays.sort((a, b) => (a.name < b.name ? -1 : 1));
+  const items = await allItems(records, { index: 'g1', pk: LISTING });
+  return items.map(overlayOf).sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /**

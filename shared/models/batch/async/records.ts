@@ -1,5 +1,6 @@
 import { isoTime } from '#shared/determinism/clock.ts';
 import { sha256Hex } from '#shared/determinism/hash.ts';
+import { itemPages } from '#shared/storage/all-items.ts';
 import { readJson } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef, Json, RecordItem, RecordPut } from '#shared/storage/ports.ts';
 import type { Runtime } from '#shared/task/runtime.ts';
@@ -160,15 +161,9 @@ export async function* linesOf(
   runtime: Runtime,
   batchId: string,
 ): AsyncGenerator<Pick<AsyncLine, 'cached' | 'savedMicros'> & { result: InferResult }> {
-  let cursor: string | undefined;
-  do {
-    const page = await runtime.records.query({
-      pk: batchKey(batchId).pk,
-      sk: { prefix: 'LINE#' },
-      limit: 1000,
-      ...(cursor ? { cursor } : {}),
-    });
-    for (const item of page.items) {
+  const { pk } = batchKey(batchId);
+  for await (const page of itemPages(runtime.records, { pk, sk: { prefix: 'LINE#' } })) {
+    for (const item of page) {
       const { cached, savedMicros, result } = item.attributes as unknown as AsyncLine;
       yield {
         cached,
@@ -179,6 +174,5 @@ export async function* linesOf(
             : result,
       };
     }
-    cursor = page.cursor;
-  } while (cursor);
+  }
 }

@@ -1,18 +1,11 @@
 import { isoTime } from '#shared/determinism/clock.ts';
+import { allItems } from '#shared/storage/all-items.ts';
 import type { RecordItem } from '#shared/storage/ports.ts';
 import { isError } from '#shared/task/errors.ts';
 import type { Door } from '../../door/door.ts';
+import { logError } from '../../observability/log.ts';
 import { completeCall, type CompletionContext } from './complete.ts';
-import {
-  batchOf,
-  callKey,
-  callOf,
-  callRecord,
-  DUE_CALLS,
-  heartbeatIndex,
-  LIVE_BATCHES,
-  type AsyncCall,
-} from './records.ts';
+import { batchOf, callKey, callOf, callRecord, DUE_CALLS, heartbeatIndex, LIVE_BATCHES } from './records.ts';
 
 const HEARTBEAT_MS = 300_000;
 
@@ -32,7 +25,11 @@ export async function sweepAsync(door: Door, base: CompletionContext): Promise<n
       ended = await completeCall(door, call.attemptId, base);
     } catch (error) {
       // One call that cannot be treated must not keep the sweep from all others; it is looked at again in time.
-      logFailure(base, call, error);
+      logError(base.runtime, 'An asynchronous call could not be swept and will be looked at again.', {
+        jobId: call.row.jobId,
+        attemptId: call.attemptId,
+        error: (error as Error).name,
+      });
     }
     if (ended) {
       over++;
@@ -64,19 +61,6 @@ export async function sweepAsync(door: Door, base: CompletionContext): Promise<n
   return over;
 }
 
-function logFailure({ runtime }: CompletionContext, call: AsyncCall, error: unknown): void {
-  runtime.writeLog(
-    JSON.stringify({
-      time: isoTime(runtime.clock.now()),
-      level: 'error',
-      message: 'An asynchronous call could not be swept and will be looked at again.',
-      jobId: call.row.jobId,
-      attemptId: call.attemptId,
-      error: (error as Error).name,
-    }),
-  );
-}
-
 function ignoreConflict(error: unknown): void {
   if (!isError(error, 'Conflict')) throw error;
 }
@@ -87,18 +71,6 @@ async function* listed(
   pk: string,
   until: number,
 ): AsyncGenerator<RecordItem> {
-  const items: RecordItem[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await runtime.records.query({
-      index: 'g1',
-      pk,
-      sk: { op: '<=', value: `${isoTime(until)}#~` },
-      limit: 1000,
-      ...(cursor ? { cursor } : {}),
-    });
-    items.push(...page.items);
-    cursor = page.cursor;
-  } while (cursor);
-  yield* items;
+  const sk = { op: '<=', value: `${isoTime(until)}#~` } as const;
+  yield* await allItems(runtime.records, { index: 'g1', pk, sk });
 }
