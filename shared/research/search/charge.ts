@@ -34,8 +34,9 @@ export interface Charged<T> {
 const CONCURRENCY = 4;
 
 /**
- * Makes one request under a reservation of its price. What may have been billed is charged: `unknown` counts as `yes`.
- * @throws BudgetExhausted before anything is sent; StorageUnavailable.
+ * Makes one request under a reservation of its price. What may have been billed is charged: `unknown` counts as `yes`,
+ * and a request that throws is one of which nobody knows.
+ * @throws BudgetExhausted before anything is sent; StorageUnavailable; what the request throws.
  */
 export async function charged<T>(
   runtime: Runtime,
@@ -78,12 +79,20 @@ export async function charged<T>(
     purse.settle(reservation, amounts());
     throw error;
   }
-  const outcome = await request();
+  let outcome: Omit<Charged<T>, 'value'>;
+  let value: T;
+  let failure: { thrown: unknown } | undefined;
+  try {
+    ({ value, ...outcome } = await request());
+  } catch (thrown) {
+    failure = { thrown };
+    outcome = { billed: 'unknown', errorCode: 'DEFECT' };
+  }
   const now = runtime.clock.now();
   const settled: LedgerRow = {
     ...open,
     state: 'settled',
-    outcome: outcome.errorCode === undefined ? 'ok' : 'error',
+    outcome: outcome.errorCode === undefined ? 'ok' : signal?.aborted && failure ? 'cancelled' : 'error',
     ...(outcome.errorCode === undefined ? {} : { errorCode: outcome.errorCode }),
     ...(outcome.httpStatus === undefined ? {} : { httpStatus: outcome.httpStatus }),
     billed: outcome.billed,
@@ -101,5 +110,6 @@ export async function charged<T>(
     purse.abandon(reservation);
     throw error;
   }
-  return outcome.value;
+  if (failure) throw failure.thrown;
+  return value!;
 }
