@@ -8,9 +8,9 @@ import type { Problem } from '#shared/task/jobs.ts';
 import { problem } from '#shared/task/problems.ts';
 import type { CollectedSummary } from './collect/collect.ts';
 import type { ToolLibraryConfig } from './config.ts';
-import { rows } from './io.ts';
 import { keys } from './keys.ts';
-import { NOTE_CODES, type Reject } from './records.ts';
+import type { Reject } from './records.ts';
+import { allRejects, Histogram } from './rejects.ts';
 import { stopOf } from './stop.ts';
 
 export interface FinishRequest {
@@ -48,17 +48,15 @@ export async function finishLibrary(request: FinishRequest, ctx: TaskContext): P
       ...error,
     });
   }
-  const histogram = new Map<string, number>();
-  await writeJsonl(ctx.artifacts, outputKey(jobId, 'rejects.jsonl'), allRejects(ctx, jobId, histogram));
+  const histogram = new Histogram();
+  await writeJsonl(ctx.artifacts, outputKey(jobId, 'rejects.jsonl'), counted(ctx, jobId, histogram));
   const collected = await jsonIfAny<CollectedSummary>(ctx.artifacts, keys.collectSummary(jobId));
   const report = await jsonIfAny<ReportFacts>(ctx.artifacts, keys.report(jobId));
   const ingested = (await jsonIfAny<Record<string, number>>(ctx.artifacts, keys.ingestSummary(jobId))) ?? {};
-  const rejected = [...histogram]
-    .filter(([code]) => !NOTES.has(code))
-    .reduce((sum, [, count]) => sum + count, 0);
+  const { rejected } = histogram;
   const stop = await stopOf(ctx, jobId);
   const pending = collected?.open ?? 0;
-  const outcome = failure ?? outcomeOfRun(collected, rejected, stop, histogram);
+  const outcome = failure ?? outcomeOfRun(collected, stop, histogram);
   return finishJob(ctx, {
     jobId,
     status: outcome.status,
@@ -73,7 +71,7 @@ export async function finishLibrary(request: FinishRequest, ctx: TaskContext): P
       counts: report?.counts ?? {},
       yields: report?.yields ?? {},
       losslessness: report?.losslessness ?? null,
-      rejects: Object.fromEntries([...histogram].sort(([a], [b]) => (a < b ? -1 : 1))),
+      rejects: histogram.counts,
       published: request.published ?? null,
     },
     yields: {
@@ -100,8 +98,6 @@ const libraryYields = ({ tools = 0, aggregated = 0, superseded = 0, kept = 0, ca
   cases,
 });
 
-const NOTES: ReadonlySet<string> = new Set(NOTE_CODES);
-
 function jobOf({ jobId, workflow, executionName, event }: FinishRequest): string {
   if (jobId !== undefined) return jobId;
   if (workflow === undefined || executionName === undefined || event === undefined) {
@@ -127,38 +123,25 @@ async function failureOf(
 
 function outcomeOfRun(
   collected: CollectedSummary | undefined,
-  rejected: number,
   stop: string | undefined,
-  histogram: ReadonlyMap<string, number>,
+  { counts, rejected }: Histogram,
 ): Outcome {
   if (stop === 'cancelled') return { status: 'CANCELLED' };
   if (stop === 'budget') return { status: 'BUDGET_EXHAUSTED' };
-  if ((collected?.tools ?? 0) === 0) {
-    const codes = [...histogram].sort(([, a], [, b]) => b - a).map(([code, count]) => `${code} ${count}`);
+  // Tools of a base version are no reason to publish them once more.
+  if ((collected?.admitted ?? 0) + (collected?.collapsed ?? 0) === 0) {
+    const codes = Object.entries(counts)
+      .sort(([, a], [, b]) => b - a)
+      .map(([code, count]) => `${code} ${count}`);
     const why = codes.length > 0 ? `Rejects: ${codes.join(', ')}.` : 'The source has no rows.';
     return { status: 'FAILED', error: problem('nothing-made', `No tool was admitted. ${why}`) };
   }
   return { status: rejected > 0 || stop !== undefined ? 'SUCCEEDED_WITH_ERRORS' : 'SUCCEEDED' };
 }
 
-/** Rejects and notes of all stages, in the order of their files. */
-async function* allRejects(
-  ctx: TaskContext,
-  jobId: string,
-  histogram: Map<string, number>,
-): AsyncGenerator<Reject> {
-  let after: string | undefined;
-  do {
-    const page = await ctx.artifacts.list({
-      prefix: `jobs/${jobId}/rejects/`,
-      ...(after === undefined ? {} : { after }),
-    });
-    for (const { key } of page.objects) {
-      for await (const reject of rows<Reject>(ctx.artifacts, key)) {
-        histogram.set(reject.code, (histogram.get(reject.code) ?? 0) + 1);
-        yield reject;
-      }
-    }
-    after = page.next;
-  } while (after !== undefined);
+async function* counted(ctx: TaskContext, jobId: string, histogram: Histogram): AsyncGenerator<Reject> {
+  for await (const reject of allRejects(ctx, jobId)) {
+    histogram.add(reject);
+    yield reject;
+  }
 }

@@ -4,6 +4,7 @@ import { writeJsonl } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef } from '#shared/storage/ports.ts';
 import type { TaskContext } from '#shared/task/context.ts';
 import { allRows, rowsIfAny } from './io.ts';
+import { wellFormed } from './well-formed.ts';
 
 /**
  * R(role) over many items in lockstep: one file of requests a step. Answers are kept over attempts by what they answer,
@@ -48,7 +49,10 @@ export async function planRequests(
   requests: readonly InferRequest[],
 ): Promise<Planned> {
   const known = await settled(scope, step);
-  const asked = requests.filter((request) => !known.has(`${request.id} ${inputHash(request)}`));
+  // Texts that were cut short may end in half a pair.
+  const asked = requests
+    .map(wellFormed)
+    .filter((request) => !known.has(`${request.id} ${inputHash(request)}`));
   const prefix = `${scope.prefix}/${step}.${scope.ctx.attempt}`;
   const ref = await writeJsonl(scope.ctx.artifacts, `${prefix}.requests.jsonl`, asked);
   return { requests: ref, prefix, count: asked.length };
@@ -70,10 +74,11 @@ export async function repliesTo(
   const known = await settled(scope, step);
   const replies = new Map<string, InferResult>();
   const kept: Remembered[] = [];
-  for (const request of requests) {
+  for (const request of requests.map(wellFormed)) {
     const hash = inputHash(request);
-    const result = known.get(`${request.id} ${hash}`) ?? fresh.get(request.id);
-    if (!result) continue;
+    const given = known.get(`${request.id} ${hash}`) ?? fresh.get(request.id);
+    if (!given) continue;
+    const result = wellFormed(given);
     replies.set(request.id, result);
     if (result.status !== 'failed') kept.push({ hash, result });
   }

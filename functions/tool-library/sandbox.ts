@@ -1,5 +1,7 @@
 import { openSandbox, type Sandbox, type SandboxRequest, type SandboxResult } from '#shared/sandbox/index.ts';
+import type { Json } from '#shared/storage/ports.ts';
 import type { Runtime } from '#shared/task/runtime.ts';
+import { isWellFormed, wellFormed } from './well-formed.ts';
 
 /** The sandbox of this process, opened when first needed: its children serve one unit each and end when idle. */
 const opened = new Map<string, Promise<Sandbox>>();
@@ -35,6 +37,15 @@ export async function runAll(
   if (requests.length === 0) return results;
   const sandbox = await sandboxOf(runtime);
   for await (const result of sandbox.runBatch(requests, { unitId, workers: 1, signal }))
-    results.set(result.id, result);
+    results.set(result.id, checked(result));
   return results;
+}
+
+/** A value that cannot be hashed could neither be compared nor kept: Python's texts may hold half a surrogate pair. */
+function checked(result: SandboxResult): SandboxResult {
+  if (isWellFormed(result as unknown as Json)) return result;
+  if (!result.ok) return wellFormed(result);
+  const message = 'a text with half of a surrogate pair has no JSON form';
+  const { value: _value, ok: _ok, ...rest } = result;
+  return wellFormed({ ...rest, ok: false as const, error: { type: 'NotSerializable', message } });
 }

@@ -135,6 +135,7 @@ export async function closeAggregate(
       stage: 'aggregate',
       code,
       message: reason,
+      evidence: resultsKey(config.jobId, part),
       round: rounds,
     })),
   );

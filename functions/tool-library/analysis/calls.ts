@@ -34,7 +34,7 @@ export function readCall(code: ModuleNode, call: ModuleNode): CallShape | string
   if (setup.some((statement) => [...walk(statement)].some((node) => isCallOf(node, names)))) {
     return 'The setup calls a function of the code too: only the last statement may.';
   }
-  const expression = expressionOf(last);
+  const expression = expressionOf(last, names);
   if (!expression) return 'The last statement must be a call, `x = f(…)` or `print(f(…))`.';
   const calls = [...walk(expression)].filter((node) => isCallOf(node, names));
   const [only] = calls;
@@ -49,14 +49,15 @@ export function readCall(code: ModuleNode, call: ModuleNode): CallShape | string
   return { entry, call: only, expression, setup, arguments: bound };
 }
 
-function expressionOf(statement: AstNode): AstNode | undefined {
+/** @param names functions of the code: one called `print` is not Python's. */
+function expressionOf(statement: AstNode, names: ReadonlySet<string>): AstNode | undefined {
   if (statement._ === 'Assign' || (statement._ === 'AnnAssign' && isNode(statement.value))) {
     const targets = statement._ === 'Assign' ? nodesOf(statement.targets) : [statement.target as AstNode];
     return targets.length === 1 && targets[0]!._ === 'Name' ? (statement.value as AstNode) : undefined;
   }
   if (statement._ !== 'Expr' || !isNode(statement.value)) return undefined;
   const { value } = statement;
-  if (value._ === 'Call' && isNode(value.func) && value.func._ === 'Name' && value.func.id === 'print') {
+  if (isCallOf(value, new Set(['print'])) && !names.has('print')) {
     const args = nodesOf(value.args);
     return args.length === 1 && nodesOf(value.keywords).length === 0 ? args[0] : undefined;
   }

@@ -40,6 +40,8 @@ export function signatureProblem(fn: AstNode): string | undefined {
   if (isNode(args.vararg)) return `takes *${String(args.vararg.arg)}; give each parameter a name`;
   if (isNode(args.kwarg)) return `takes **${String(args.kwarg.arg)}; give each parameter a name`;
   if (nodesOf(args.posonlyargs).length > 0) return 'has parameters that cannot be named in a call';
+  // As a property of a JSON object it would be its prototype.
+  if (parametersOf(fn).some(({ name }) => name === '__proto__')) return 'has a parameter __proto__';
   return undefined;
 }
 
@@ -56,12 +58,3 @@ export function mapTree(node: AstNode, change: (node: AstNode) => AstNode): AstN
   }
   return change(out);
 }
-
-/** A copy of a tree in which a function, and every use of its name, is called otherwise. */
-export const renameFunction = <T extends AstNode>(tree: T, from: string, to: string): T =>
-  mapTree(tree, (node) => {
-    if ((node._ === 'FunctionDef' && node.name === from) || (node._ === 'Name' && node.id === from)) {
-      return node._ === 'Name' ? { ...node, id: to } : { ...node, name: to };
-    }
-    return node;
-  }) as T;

@@ -66,7 +66,10 @@ export async function assemble(
   const places = placesOf(await rowsIfAny<Cluster>(artifacts, keys.clusters(jobId)));
   const reasons = await reasonsFor(ctx, jobId, results, reinstated);
   const { library, calls, modules } = collect({ tools, cases, results, superseded, places, reasons, config });
-  const named = await renameClashes({ tools: library, cases: calls });
+  const named = await renameClashes(
+    { tools: library, cases: calls },
+    new Map(modules.map(({ id, code }) => [id, code])),
+  );
   const mappings = new Map<string, PlacedCall[]>();
   for (const call of named.cases) mappings.set(call.toolId, [...(mappings.get(call.toolId) ?? []), call]);
   const rows = named.tools.map((tool): LibraryTool => ({

@@ -5,6 +5,7 @@ import type { CollectedSummary } from '../collect/collect.ts';
 import type { ToolLibraryConfig } from '../config.ts';
 import { countJsonl } from '../io.ts';
 import { keys } from '../keys.ts';
+import { allRejects, Histogram } from '../rejects.ts';
 import { stopOf } from '../stop.ts';
 import { summaryKey, type AssemblySummary } from './assemble.ts';
 import { verifiedIn } from './verify.ts';
@@ -45,6 +46,8 @@ export async function report(ctx: TaskContext, config: ToolLibraryConfig, pass: 
       `The library is not lossless: ${cases - verified.passing} of ${cases} cases fail on its files. ${lost.join('; ')}`,
     );
   }
+  const rejects = new Histogram();
+  for await (const reject of allRejects(ctx, jobId)) rejects.add(reject);
   const ingested = (await jsonIfAny<Record<string, number>>(artifacts, keys.ingestSummary(jobId))) ?? {};
   const admitted = assembly.superseded + assembly.kept;
   await writeJson(artifacts, keys.report(jobId), {
@@ -64,6 +67,16 @@ export async function report(ctx: TaskContext, config: ToolLibraryConfig, pass: 
       collapsed: collected?.collapsed ?? 0,
       base: collected?.base ?? 0,
     },
+    /** Every row and every tool made of one is in one of these (section 11). */
+    candidates: {
+      admitted: collected?.admitted ?? 0,
+      rejected: rejects.rejected,
+      collapsed: collected?.collapsed ?? 0,
+      duplicates: ingested.duplicates ?? 0,
+      open: collected?.open ?? 0,
+    },
+    /** Rejects and notes by code. */
+    rejects: rejects.counts,
     losslessness: { cases, passing: verified.passing, coverage },
     /** Tools in for one tool out. */
     compression: assembly.tools === 0 ? 1 : Number((admitted / assembly.tools).toFixed(3)),

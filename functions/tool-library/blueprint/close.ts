@@ -62,6 +62,7 @@ export async function closeBlueprint(
       stage: 'blueprint',
       code: 'NOT_COVERED',
       message: 'No scenario of its cluster covers the tool: it stands alone.',
+      evidence: sibsKey(scope),
       round: state.pass,
     })),
   );

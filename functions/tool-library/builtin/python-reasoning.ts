@@ -10,16 +10,27 @@ import type { Extraction } from './extract.ts';
 export const PythonReasoningSchema = z.array(
   z.strictObject({
     text: z.string(),
-    kind: z.enum(['import', 'def', 'assign', 'print', 'expression', 'other']),
+    kind: z.enum(['import', 'def', 'assign', 'print', 'expression', 'return', 'other']),
     /** The name it assigns, alone. */
     target: z.string().optional(),
     /** The numeric literal it assigns. */
     number: z.number().optional(),
-    /** What it prints, or the expression it is. */
+    /** What it prints or returns, or the expression it is. */
     value: z.string().optional(),
   }),
 );
 export type PythonReasoning = z.infer<typeof PythonReasoningSchema>;
+
+const FENCED = /```[ \t]*(?:python|py)[ \t]*\n([\s\S]*?)```/i;
+
+/** The Python of a reasoning text: a fenced block, or all of it where it could be code; else undefined. */
+export const pythonIn = (reasoning: string): string | undefined => {
+  const fenced = FENCED.exec(reasoning)?.[1];
+  if (fenced !== undefined) return fenced;
+  return !reasoning.includes('<<') && /^\s*[A-Za-z_]\w*\s*(?::\s*\w+\s*)?=[^=]/m.test(reasoning)
+    ? reasoning
+    : undefined;
+};
 
 export function extractFromPython(question: string, statements: PythonReasoning): Extraction {
   const mentions = mentionsOf(question);
@@ -38,7 +49,11 @@ export function extractFromPython(question: string, statements: PythonReasoning)
       parameters.push({ name: target, mention });
     } else if (kind === 'import') imports.push(text);
     else if (kind === 'print' || kind === 'expression') result = value;
-    else {
+    else if (kind === 'return') {
+      // Nothing after it is run.
+      if (value !== undefined) result = value;
+      break;
+    } else {
       body.push(text);
       if (kind === 'assign' && target !== undefined) result = target;
     }

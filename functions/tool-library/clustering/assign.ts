@@ -183,7 +183,7 @@ export async function applyAssign(
       await writeJsonl(
         ctx.artifacts,
         keys.rejects(config.jobId, 'assign-clusters', part),
-        unassigned(assigned),
+        unassigned(assigned, assignedKey(config.jobId, part, attempt)),
       );
       assigned.placed.push(...assigned.open.map((id): [string, string] => [id, UNASSIGNED]));
     }
@@ -196,11 +196,12 @@ export async function applyAssign(
   return { more: totals.open > 0 && attempt < ASSIGN_TRIES, try: attempt + 1, ...totals };
 }
 
-const unassigned = ({ open, problems }: Assigned): Reject[] =>
+const unassigned = ({ open, problems }: Assigned, evidence: string): Reject[] =>
   open.map((itemId) => ({
     itemId,
     stage: 'assign-clusters',
     code: 'UNASSIGNED',
     message: `No valid leaf after ${ASSIGN_TRIES} tries. ${problems.slice(0, 3).join(' ')}`,
+    evidence,
     round: ASSIGN_TRIES,
   }));

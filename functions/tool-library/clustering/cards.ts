@@ -34,7 +34,8 @@ export const cardOf = ({ id, name, description, tags }: Tool): ToolCard => ({ id
 export const textOfCard = ({ name, description, tags }: ToolCard): string =>
   `${wordsOfName(name)}. ${description.replace(/\.$/, '')}. ${tags.join(', ')}`
     .replace(/\s+/g, ' ')
-    .slice(0, EMBEDDED_CHARS);
+    .slice(0, EMBEDDED_CHARS)
+    .toWellFormed();
 
 const cardsKey = (jobId: string, part: number): string =>
   keys.vectors(jobId, `cards-${partName(part)}.jsonl`);

@@ -73,7 +73,7 @@ export async function applySeed(
   await writeJsonl(
     ctx.artifacts,
     keys.rejects(config.jobId, 'seed-clusters', attempt),
-    treeRejects(made.refused, 'seed-clusters', attempt),
+    treeRejects(made.refused, 'seed-clusters', attempt, answered.results.key),
   );
   if (!made.good) {
     if (attempt < SEED_TRIES) {

@@ -11,6 +11,7 @@ import type { RoleKey } from '../input.ts';
 import { allRows } from '../io.ts';
 import { keys, partName } from '../keys.ts';
 import type { ClusterNode } from '../records.ts';
+import { wellFormed } from '../well-formed.ts';
 import { readMatrix, writeMatrix } from './cards.ts';
 import { leavesOf, ROOT, type TopicTree } from './tree.ts';
 
@@ -103,7 +104,9 @@ export async function planRequests<Input>(
 ): Promise<Planned> {
   const prefix = keys.tree(config.jobId, `${name}-${ctx.attempt}`);
   const requests = inputs.map(({ id, input }) =>
-    requestFor(role as Role<Input, unknown>, input, { id: `${id}:${key}`, model: config.models[key] }),
+    wellFormed(
+      requestFor(role as Role<Input, unknown>, input, { id: `${id}:${key}`, model: config.models[key] }),
+    ),
   );
   const ref = await writeJsonl(ctx.artifacts, `${prefix}/requests.jsonl`, requests);
   return { requests: ref, prefix, count: requests.length };
@@ -118,7 +121,7 @@ export async function answersOf<Input>(
   for (const result of await allRows<InferResult>(ctx.artifacts, answered.results)) {
     // A second pass over failures appends its answer after the first one's.
     const known = results.get(result.id);
-    if (!known || known.status === 'failed') results.set(result.id, result);
+    if (!known || known.status === 'failed') results.set(result.id, wellFormed(result));
   }
   const requests = await allRows<InferRequest>(ctx.artifacts, answered.requests);
   return requests.map(({ id, input }) => ({ input: input as Input, result: results.get(id) }));

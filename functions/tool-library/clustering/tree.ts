@@ -172,11 +172,14 @@ export const treeRejects = (
   refused: ReturnType<typeof applyTree>['refused'],
   stage: 'seed-clusters' | 'update-clusters',
   round: number,
+  /** Where the answers are that it was said in. */
+  evidence: string,
 ): Reject[] =>
   refused.map(({ operation, reason }) => ({
     itemId: operation.id.slice(0, MAX_ID) || 'node',
     stage,
     code: 'TREE_OP_INVALID' as const,
     message: `${operation.type}: ${reason}.`,
+    evidence,
     round,
   }));

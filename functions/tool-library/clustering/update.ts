@@ -142,7 +142,7 @@ export async function applyUpdate(
   await writeJsonl(
     ctx.artifacts,
     keys.rejects(config.jobId, 'update-clusters', update),
-    treeRejects(refused, 'update-clusters', event.try),
+    treeRejects(refused, 'update-clusters', event.try, answered.results.key),
   );
   await writeTree(scope, { ...tree, version: update }, new Map([...before.centroids, ...fresh]));
   return { ...next, refused: refused.length };

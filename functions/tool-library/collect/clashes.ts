@@ -7,6 +7,8 @@ export interface Named {
   name: string;
   /** Parameters, whose words tell tools of one name apart. */
   parameters: readonly string[];
+  /** Names that mean something else in its code or calls already. */
+  avoid?: ReadonlySet<string>;
 }
 
 /**
@@ -18,7 +20,7 @@ export function resolveClashes(tools: readonly Named[]): Map<string, string> {
   const taken = new Map<string, Set<string>>();
   const own = new Set(tools.map(({ name }) => name));
   const renamed = new Map<string, string>();
-  for (const { id, name, parameters } of tools) {
+  for (const { id, name, parameters, avoid } of tools) {
     const words = [
       ...new Set(
         parameters.flatMap((parameter) => parameter.split('_')).filter((word) => /[a-z]/.test(word)),
@@ -36,7 +38,10 @@ export function resolveClashes(tools: readonly Named[]): Map<string, string> {
       (word) => `${name}_${word}`,
     );
     const free = (candidate: string): boolean =>
-      TOOL_NAME.test(candidate) && !taken.has(candidate) && !own.has(candidate);
+      TOOL_NAME.test(candidate) &&
+      !taken.has(candidate) &&
+      !own.has(candidate) &&
+      avoid?.has(candidate) !== true;
     const next = tries.find(free) ?? numbered(name, free);
     taken.set(next, new Set(words));
     for (const word of words) before.add(word);
@@ -45,7 +50,8 @@ export function resolveClashes(tools: readonly Named[]): Map<string, string> {
   return renamed;
 }
 
-function numbered(name: string, free: (candidate: string) => boolean): string {
+/** The first of `name_2`, `name_3`, … that is free. */
+export function numbered(name: string, free: (candidate: string) => boolean): string {
   for (let n = 2; ; n++) {
     const candidate = `${name.slice(0, 63 - String(n).length)}_${n}`;
     if (free(candidate)) return candidate;

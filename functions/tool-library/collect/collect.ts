@@ -13,6 +13,7 @@ import { renameClashes, type Collected } from './rename.ts';
 /** Everything that was admitted, as one list: identical trees are one tool, their cases united (section 4.3). */
 
 export interface CollectedSummary {
+  /** New tools, each once: what another new tool or one of the base version is already has collapsed into it. */
   admitted: number;
   collapsed: number;
   /** Tools of the base version among those collected. */
@@ -52,7 +53,7 @@ export async function collectTools(ctx: TaskContext, config: ToolLibraryConfig) 
   await writeJsonl(artifacts, keys.cases(jobId), cases);
   const { index } = await writeCards(artifacts, jobId, tools);
   const summary: CollectedSummary = {
-    admitted: created.tools.length,
+    admitted: tools.length - base.tools.length,
     collapsed: base.tools.length + created.tools.length - tools.length,
     base: base.tools.length,
     tools: tools.length,

@@ -17,7 +17,11 @@ export async function closeShard(
   const { jobId } = config;
   const items = state ? await readState(scope, state) : [];
   const admitted = items.flatMap((item) => item.admitted);
-  const rejects = items.filter(({ status }) => status === 'done').flatMap((item) => item.rejects);
+  // The state holds each draft as it was refused, what it gave and how it was used.
+  const evidence = state === undefined ? {} : { evidence: state.key };
+  const rejects = items
+    .filter(({ status }) => status === 'done')
+    .flatMap((item) => item.rejects.map((reject) => ({ ...evidence, ...reject })));
   const open = state ? items.filter(({ status }) => status === 'live').length : 1;
   await writeJsonl(
     ctx.artifacts,

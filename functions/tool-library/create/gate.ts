@@ -2,11 +2,13 @@ import { TOOL_NAME } from '#shared/library/types.ts';
 import type { Json } from '#shared/storage/ports.ts';
 import { sha256Hex } from '#shared/determinism/hash.ts';
 import { readCall, type CallShape } from '../analysis/calls.ts';
-import { functionNamed, renameFunction, signatureProblem } from '../analysis/functions.ts';
+import { functionNamed, signatureProblem } from '../analysis/functions.ts';
 import { handledLiterals, kindOf, literalsOf } from '../analysis/literals-of.ts';
 import { allNoneCall, perturbedCalls } from '../analysis/perturb.ts';
 import { policyFinding } from '../analysis/policy.ts';
+import { renameFunction, wordsIn } from '../analysis/rename.ts';
 import { deriveInterface } from '../analysis/schema.ts';
+import { numbered } from '../collect/clashes.ts';
 import { toolId } from '../ids.ts';
 import { parseTools, unparse } from '../python/analyser.ts';
 import type { AstNode, ModuleNode, ParsedCode } from '../python/ast.ts';
@@ -48,6 +50,11 @@ function examine(
   call: ParsedCode,
   packages: readonly string[],
 ): Pending | undefined {
+  // Of several faults the first that section 11 lists: the call comes before the code.
+  if (!call.ok) {
+    draft.refusal = { code: 'UNSUPPORTED_CALL', message: `The call does not parse: ${call.error.message}.` };
+    return undefined;
+  }
   if (!code.ok) {
     const { message, line } = code.error;
     if (draft.fixed) {
@@ -56,10 +63,6 @@ function examine(
         message: line > 0 ? `Line ${line}: ${message}.` : `${message}.`,
       };
     } else draft.syntax = code.error;
-    return undefined;
-  }
-  if (!call.ok) {
-    draft.refusal = { code: 'UNSUPPORTED_CALL', message: `The call does not parse: ${call.error.message}.` };
     return undefined;
   }
   const shape = readCall(code.ast, call.ast);
@@ -73,7 +76,8 @@ function examine(
     draft.refusal = { code: 'SCHEMA_INVALID', message: `${shape.entry} ${signature}.` };
     return undefined;
   }
-  const finding = policyFinding(code.ast, packages) ?? policyFinding(call.ast, packages);
+  const findings = [policyFinding(code.ast, packages), policyFinding(call.ast, packages)];
+  const finding = findings.find((each) => each?.code === 'POLICY_IMPORT') ?? findings.find((each) => each);
   if (finding) {
     draft.refusal = finding;
     return undefined;
@@ -87,7 +91,7 @@ function pendingOf(
   shape: CallShape,
   fn: AstNode,
 ): Pending {
-  const name = toolName(shape.entry);
+  const name = nameFor(shape, ast as ModuleNode);
   const renamed = name !== shape.entry;
   const rename = <T extends AstNode>(tree: T): T =>
     renamed ? renameFunction(tree, shape.entry, name) : tree;
@@ -97,7 +101,7 @@ function pendingOf(
   return {
     draft,
     code: rename(ast as ModuleNode),
-    setup: shape.setup,
+    setup: shape.setup.map(rename),
     call: rename(shape.expression),
     perturbed: perturbedCalls(shape, fn).map(rename),
     allNone: none && rename(none),
@@ -114,15 +118,26 @@ function pendingOf(
   };
 }
 
-/** The name as tools may have it: `CalcProfit` is `calc_profit`. */
+/** The entry's name as tools may have it, and none that the code or the call uses for something else. */
+function nameFor({ entry, expression, setup }: CallShape, code: ModuleNode): string {
+  const name = toolName(entry);
+  if (name === entry) return name;
+  const words = wordsIn(code, expression, ...setup);
+  return words.has(name) ? numbered(name, (candidate) => !words.has(candidate)) : name;
+}
+
+/** The name as tools may have it: `CalcProfit` is `calc_profit`, what has no letter of ours is `tool`. */
 export function toolName(name: string): string {
   if (TOOL_NAME.test(name)) return name;
   const snake = name
     .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .replaceAll('ß', 'ss')
     .replace(/([a-z\d])([A-Z])/g, '$1_$2')
     .toLowerCase()
     .replace(/[^a-z\d_]+/g, '_')
     .slice(0, 64);
+  if (!/[a-z]/.test(snake)) return 'tool';
   return TOOL_NAME.test(snake) ? snake : `tool_${snake}`.slice(0, 64);
 }
 

@@ -34,6 +34,7 @@ export async function ingest(ctx: TaskContext, config: ToolLibraryConfig): Promi
   const { input, jobId } = config;
   const seen = new Set<string>();
   const ids = new Map<string, number>();
+  const evidence = evidenceOf(input.source);
   const rejects: Reject[] = [];
   const pointers: ShardPointer[] = [];
   const counts = { problems: 0, tools: 0, duplicates: 0 };
@@ -51,12 +52,12 @@ export async function ingest(ctx: TaskContext, config: ToolLibraryConfig): Promi
     const { line } = source;
     if ('problem' in source) {
       const { problem: code, message } = source;
-      rejects.push({ itemId: `line-${line}`, stage: 'ingest', code, message });
+      rejects.push({ itemId: `line-${line}`, stage: 'ingest', code, message, ...evidence });
       continue;
     }
     const read = readRow(source.value, line, input);
     if (read.kind === 'reject') {
-      rejects.push(read.reject);
+      rejects.push({ ...read.reject, ...evidence });
       continue;
     }
     const { line: _line, id: _id, ...content } = read.row;
@@ -78,11 +79,23 @@ export async function ingest(ctx: TaskContext, config: ToolLibraryConfig): Promi
   return { index, ...counted };
 }
 
-/** Rows may share an id of their own (or a question): the second gets `_2`. */
+/** Where the row of a reject lies: the line is in its id. Rows of the input itself are in the job's record. */
+function evidenceOf(source: ToolLibraryConfig['input']['source']): { evidence?: string } {
+  if (Array.isArray(source)) return {};
+  return { evidence: typeof source === 'string' ? source : source.key };
+}
+
+/** Rows may share an id of their own (or a question): the second gets `_2`, or the next that no other has. */
 function distinctId(row: ShardRow, ids: Map<string, number>): ShardRow {
-  const { id } = row.row;
-  const times = (ids.get(id) ?? 0) + 1;
-  ids.set(id, times);
-  if (times === 1) return row;
-  return { ...row, row: { ...row.row, id: `${id}_${times}` } } as ShardRow;
+  const given = row.row.id;
+  let n = ids.get(given) ?? 0;
+  let id = given;
+  do {
+    n++;
+    if (n > 1) id = `${given}_${n}`;
+  } while (n > 1 && ids.has(id));
+  ids.set(given, n);
+  if (id === given) return row;
+  ids.set(id, 1);
+  return { ...row, row: { ...row.row, id } } as ShardRow;
 }

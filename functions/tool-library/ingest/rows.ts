@@ -1,4 +1,6 @@
 import type { Json } from '#shared/storage/ports.ts';
+import { pythonIn } from '../builtin/python-reasoning.ts';
+import { readSteps } from '../builtin/steps.ts';
 import type { FieldName, ToolLibraryInput } from '../input.ts';
 import { problemId } from '../ids.ts';
 import type { ImportedTool, Problem, Reject } from '../records.ts';
@@ -40,18 +42,29 @@ export function readRow(value: Json, line: number, options: Options): Row {
   };
   const named = (name: FieldName): string => options.fields[name] ?? [name, ...ALIASES[name]].join(' or ');
   const missing = (name: FieldName): Row =>
-    refused(line, 'FIELD_MISSING', `Line ${line} has no ${named(name)}; name yours in \`fields\`.`);
+    refused(
+      line,
+      'FIELD_MISSING',
+      field(name) === undefined
+        ? `Line ${line} has no ${named(name)}; name yours in \`fields\`.`
+        : `Line ${line}: ${name} is empty or not of its type; give ${name === 'answer' ? 'a value' : 'text'}.`,
+    );
 
-  const code = textOf(field('code'));
-  const isTool = options.format === 'tools' || (options.format === 'auto' && code !== undefined);
+  const given = field('code');
+  const isTool = options.format === 'tools' || (options.format === 'auto' && given !== undefined);
+  const code = textOf(given);
   const question = textOf(field('question'));
   if (question === undefined) return missing('question');
-  const answer = field('answer');
-  if (answer === undefined || answer === '') return missing('answer');
+  const answer = field('answer') ?? (isTool ? noneOf(value, named('answer').split(' or ')) : undefined);
+  if (answer === undefined || (typeof answer === 'string' && answer.trim() === '')) return missing('answer');
   return isTool
     ? toolRow({ line, question, answer, code, field, missing })
     : problemRow({ line, question, answer, field, missing });
 }
+
+/** A tool's answer may be any JSON: null is what Python calls None. */
+const noneOf = (row: Record<string, Json>, names: readonly string[]): Json | undefined =>
+  names.some((name) => Object.hasOwn(row, name)) ? null : undefined;
 
 const refused = (line: number, code: Reject['code'], message: string): Row => ({
   kind: 'reject',
@@ -133,17 +146,26 @@ function ownId(field: Draft['field']): string | undefined {
 const textOf = (value: Json | undefined): string | undefined =>
   typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
 
-/** Of a list the first entry that is a text, or an object with one, counts. */
+/** Of a list the first entry counts that can be read as working, else the first that is a text. */
 function reasoningOf(value: Json | undefined): string | undefined {
+  const texts = [...reasoningsIn(value)];
+  return texts.find(isParsable) ?? texts[0];
+}
+
+function* reasoningsIn(value: Json | undefined): Generator<string> {
   if (Array.isArray(value)) {
-    for (const entry of value) {
-      const text = reasoningOf(entry);
-      if (text !== undefined) return text;
-    }
-    return undefined;
+    for (const entry of value) yield* reasoningsIn(entry);
+  } else if (typeof value === 'object' && value !== null) {
+    yield* reasoningsIn(value.reasoning ?? value.text ?? value.content);
+  } else {
+    const text = textOf(value);
+    if (text !== undefined) yield text;
   }
-  if (typeof value === 'object' && value !== null) {
-    return reasoningOf(value.reasoning ?? value.text ?? value.content ?? null);
-  }
-  return textOf(value);
+}
+
+/** Whether there are steps in it that hold, or it is Python. */
+function isParsable(reasoning: string): boolean {
+  if (pythonIn(reasoning) !== undefined) return true;
+  const read = readSteps(reasoning);
+  return read.ok && read.steps.length > 0;
 }

@@ -4,6 +4,7 @@ import { invalidInput, isError } from '#shared/task/errors.ts';
 import type { Runtime } from '#shared/task/runtime.ts';
 import { scanLines } from '#shared/text/lines.ts';
 import type { ToolLibraryInput } from '../input.ts';
+import { isWellFormed } from '../well-formed.ts';
 import { MAX_ROW_BYTES } from './rows.ts';
 
 /** Where a job's rows come from. */
@@ -49,7 +50,7 @@ export async function* readSource(
   runtime: Runtime,
 ): AsyncGenerator<SourceLine> {
   if (Array.isArray(source)) {
-    for (const [index, value] of source.entries()) yield checkSize(index + 1, value);
+    for (const [index, value] of source.entries()) yield checked(index + 1, value);
     return;
   }
   const { artifacts, key } = placeOf(source, runtime);
@@ -68,7 +69,7 @@ export async function* readSource(
     }
     if (text.trim() === '') continue;
     try {
-      yield { line, value: JSON.parse(text) as Json };
+      yield checkedForm(line, JSON.parse(text) as Json);
     } catch (error) {
       const why = (error as Error).message.slice(0, 200);
       yield { line, problem: 'BAD_ROW', message: `Line ${line} is not JSON: ${why}` };
@@ -76,7 +77,14 @@ export async function* readSource(
   }
 }
 
-function checkSize(line: number, value: Json): SourceLine {
-  if (Buffer.byteLength(JSON.stringify(value)) <= MAX_ROW_BYTES) return { line, value };
+function checked(line: number, value: Json): SourceLine {
+  if (Buffer.byteLength(JSON.stringify(value)) <= MAX_ROW_BYTES) return checkedForm(line, value);
   return { line, problem: 'TOO_LARGE', message: `Row ${line} has more than ${MAX_ROW_BYTES} bytes.` };
+}
+
+/** Nothing can be stored by the hash of what has no canonical JSON. */
+function checkedForm(line: number, value: Json): SourceLine {
+  if (isWellFormed(value)) return { line, value };
+  const message = `Line ${line} has half of a surrogate pair or a number beyond double precision: give whole characters, and large numbers as text.`;
+  return { line, problem: 'BAD_ROW', message };
 }

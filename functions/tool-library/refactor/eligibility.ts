@@ -1,5 +1,6 @@
 import { functionNamed, parametersOf, signatureProblem } from '../analysis/functions.ts';
 import { isLiteral, nodesOf } from '../analysis/literals.ts';
+import { usesOf } from '../analysis/rename.ts';
 import { isNode, walk, type AstNode } from '../python/ast.ts';
 import { storesOf } from './names.ts';
 import type { SourceTool } from './forms.ts';
@@ -42,6 +43,8 @@ export function ineligible(tool: SourceTool): string | undefined {
   if (parametersOf(entry).some((parameter) => parameter.default && !isLiteral(parameter.default))) {
     return 'has a default that is no literal';
   }
+  // A local of the same name is another thing.
+  if ([...usesOf(ast, tool.entry)].some((use) => use !== entry)) return 'calls itself';
   return inFunction(entry) ?? inSupport(ast.body.filter((node) => node !== entry));
 }
 
@@ -52,7 +55,6 @@ function inFunction(entry: AstNode): string | undefined {
     if (node === entry) continue;
     if (node._ === 'FunctionDef' || node._ === 'ClassDef') return 'defines functions inside';
     if (STRANGE[node._] !== undefined) return STRANGE[node._];
-    if (node._ === 'Name' && node.id === entry.name) return 'calls itself';
     if (node._ === 'Lambda' || node._ === 'comprehension') {
       const inner = node._ === 'Lambda' ? nodesOf((node.args as AstNode).args).map(({ arg }) => arg) : [];
       const names = node._ === 'Lambda' ? inner : storesOf([node]).map(({ name }) => name);

@@ -21,9 +21,8 @@ import type { Case, LibraryTool, Tool, ToolModule } from '#shared/library/types.
 import type { InferRequest, InferResult } from '#shared/models/types.ts';
 import { readJson, writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef, Artifacts } from '#shared/storage/ports.ts';
-import type { TaskContext } from '#shared/task/context.ts';
 import { embeddedRuntime } from '#test/support/runtime.ts';
-import { answer, configFor, runShard, type Script } from './shard-loop.ts';
+import { answer, configFor, contextOf, runShard, type Script } from './shard-loop.ts';
 
 /** From clusters to a verified library as the state machine drives it; the sandbox is the real one. */
 
@@ -76,17 +75,10 @@ export async function refactorTools(
 ): Promise<Refactored> {
   const world = await embeddedRuntime();
   try {
-    const { runtime } = world;
-    const { artifacts } = runtime;
+    const { artifacts } = world.runtime;
     const config = configFor(options.input ?? {});
     const { jobId } = config;
-    const ctx = {
-      runtime,
-      artifacts,
-      attempt: 1,
-      jobs: { advance: () => Promise.resolve() },
-      signal: new AbortController().signal,
-    } as unknown as TaskContext;
+    const ctx = contextOf(world.runtime);
     const byId = <T extends { id: string }>(list: T[]): T[] =>
       [...list].sort((a, b) => (a.id < b.id ? -1 : 1));
     await writeJsonl(artifacts, keys.tools(jobId), byId(tools));

@@ -23,6 +23,7 @@ import type { InferRequest, InferResult } from '#shared/models/types.ts';
 import { writeJsonl } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef, Json } from '#shared/storage/ports.ts';
 import type { TaskContext } from '#shared/task/context.ts';
+import type { Runtime } from '#shared/task/runtime.ts';
 import { embeddedRuntime } from '#test/support/runtime.ts';
 
 /** A shard's create loop as the state machine drives it, with answers from the test; the sandbox is the real one. */
@@ -62,26 +63,29 @@ export async function runShard(
 ): Promise<LoopResult> {
   const world = await embeddedRuntime();
   try {
-    const { runtime } = world;
     const config = configFor(options.input ?? {});
-    const ctx = {
-      runtime,
-      artifacts: runtime.artifacts,
-      attempt: 1,
-      jobs: { advance: () => Promise.resolve() },
-      signal: new AbortController().signal,
-    } as unknown as TaskContext;
+    const ctx = contextOf(world.runtime);
     const scope: ShardScope = { ctx, config, part: 0 };
     const ref = await writeJsonl(
-      runtime.artifacts,
+      ctx.artifacts,
       'rows.jsonl',
       rows.map((row, n) => asShardRow(row, n + 1, config)),
     );
-    return await drive(scope, ref, options.script ?? (() => undefined));
+    return await driveShard(scope, ref, options.script ?? (() => undefined));
   } finally {
     await world.close();
   }
 }
+
+/** What tasks are given. */
+export const contextOf = (runtime: Runtime): TaskContext =>
+  ({
+    runtime,
+    artifacts: runtime.artifacts,
+    attempt: 1,
+    jobs: { advance: () => Promise.resolve() },
+    signal: new AbortController().signal,
+  }) as unknown as TaskContext;
 
 function asShardRow(row: Json, line: number, config: ToolLibraryConfig): ShardRow {
   const read = readRow(row, line, config.input);
@@ -89,7 +93,8 @@ function asShardRow(row: Json, line: number, config: ToolLibraryConfig): ShardRo
   return read;
 }
 
-async function drive(scope: ShardScope, rows: ArtifactRef, script: Script): Promise<LoopResult> {
+/** Runs a shard's rows through the loop. */
+export async function driveShard(scope: ShardScope, rows: ArtifactRef, script: Script): Promise<LoopResult> {
   const { artifacts } = scope.ctx;
   const asked: InferRequest[] = [];
   let state = await openShard(scope, rows);
@@ -101,7 +106,7 @@ async function drive(scope: ShardScope, rows: ArtifactRef, script: Script): Prom
       asked.push(request);
       results.push(await answer(request, script));
     }
-    const key = `results-${stage}-${round}-${turn}.jsonl`;
+    const key = `results-${scope.part}-${stage}-${round}-${turn}.jsonl`;
     const applied = await applyCreate(scope, step, state, await writeJsonl(artifacts, key, results));
     ({ state } = applied);
     return applied.more;
@@ -127,9 +132,9 @@ async function drive(scope: ShardScope, rows: ArtifactRef, script: Script): Prom
   const { jobId } = scope.config;
   return {
     items: await readState(scope, state),
-    tools: await allRows<Tool>(artifacts, keys.createdTools(jobId, 0)),
-    cases: await allRows<Case>(artifacts, keys.createdCases(jobId, 0)),
-    rejects: await allRows<Reject>(artifacts, keys.rejects(jobId, 'create', 0)),
+    tools: await allRows<Tool>(artifacts, keys.createdTools(jobId, scope.part)),
+    cases: await allRows<Case>(artifacts, keys.createdCases(jobId, scope.part)),
+    rejects: await allRows<Reject>(artifacts, keys.rejects(jobId, 'create', scope.part)),
     done,
     asked,
   };

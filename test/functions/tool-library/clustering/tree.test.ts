@@ -50,8 +50,9 @@ describe('tree operations', () => {
       ['speed', 'wrong level 4: a child of "motion" is at level 3'],
       ['money', 'a cycle: "money" would stand below itself'],
     ]);
-    const rejects = treeRejects(refused, 'update-clusters', 1);
+    const rejects = treeRejects(refused, 'update-clusters', 1, 'the/answers.jsonl');
     expect(rejects.map(({ code }) => code)).toEqual(Array(4).fill('TREE_OP_INVALID'));
+    expect(rejects[0]!.evidence).toBe('the/answers.jsonl');
     expect(tree.nodes.map(({ id, level }) => `${id} ${level}`)).toEqual([
       'root 1',
       'money 2',
