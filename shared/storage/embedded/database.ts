@@ -4,32 +4,50 @@ import { storageUnavailable } from '#shared/task/errors.ts';
 /** How hard writes are pushed to the disk: `normal` survives a killed process, `full` a power loss too. */
 export type Fsync = 'normal' | 'full';
 
-const SCHEMA = `
-CREATE TABLE IF NOT EXISTS records(
-  pk TEXT NOT NULL, sk TEXT NOT NULL, attributes TEXT NOT NULL, version INTEGER NOT NULL, ttl INTEGER,
-  g1pk TEXT, g1sk TEXT, g2pk TEXT, g2sk TEXT, PRIMARY KEY(pk, sk)) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS records_g1 ON records(g1pk, g1sk, pk, sk) WHERE g1pk IS NOT NULL;
-CREATE INDEX IF NOT EXISTS records_g2 ON records(g2pk, g2sk, pk, sk) WHERE g2pk IS NOT NULL;
-CREATE INDEX IF NOT EXISTS records_ttl ON records(ttl) WHERE ttl IS NOT NULL;
+/** Of the table of records, in the order in which statements name them. */
+export const RECORD_COLUMNS = 'pk, sk, attributes, version, ttl, g1pk, g1sk, g2pk, g2sk';
 
-CREATE TABLE IF NOT EXISTS messages(
+// With rowids: a record has some hundred bytes, and such rows are appended cheaply, where a table that is its own index
+// moves its neighbours about at every second write.
+const RECORDS = `
+CREATE TABLE records(
+  pk TEXT NOT NULL, sk TEXT NOT NULL, attributes TEXT NOT NULL, version INTEGER NOT NULL, ttl INTEGER,
+  g1pk TEXT, g1sk TEXT, g2pk TEXT, g2sk TEXT, PRIMARY KEY(pk, sk)) STRICT;`;
+const RECORD_INDEXES = `
+CREATE INDEX records_g1 ON records(g1pk, g1sk, pk, sk) WHERE g1pk IS NOT NULL;
+CREATE INDEX records_g2 ON records(g2pk, g2sk, pk, sk) WHERE g2pk IS NOT NULL;
+CREATE INDEX records_ttl ON records(ttl) WHERE ttl IS NOT NULL;`;
+
+const SCHEMA = `${RECORDS}${RECORD_INDEXES}
+CREATE TABLE messages(
   id INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT NOT NULL, message_id TEXT NOT NULL, body TEXT NOT NULL,
   sent INTEGER NOT NULL, visible INTEGER NOT NULL, receives INTEGER NOT NULL DEFAULT 0, receipt TEXT) STRICT;
-CREATE INDEX IF NOT EXISTS messages_visible ON messages(queue, visible, id);
+CREATE INDEX messages_visible ON messages(queue, visible, id);
 
-CREATE TABLE IF NOT EXISTS objects(
+CREATE TABLE objects(
   bucket TEXT NOT NULL, key TEXT NOT NULL, identity TEXT NOT NULL, sha256 TEXT NOT NULL, modified INTEGER NOT NULL,
   content_type TEXT, metadata TEXT, tags TEXT, PRIMARY KEY(bucket, key)) STRICT, WITHOUT ROWID;
 
-CREATE TABLE IF NOT EXISTS outbox(
+CREATE TABLE outbox(
   id INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT NOT NULL, key TEXT NOT NULL, etag TEXT NOT NULL,
   bytes INTEGER NOT NULL, time INTEGER NOT NULL, pid INTEGER NOT NULL, stored INTEGER NOT NULL DEFAULT 0,
   attempts INTEGER NOT NULL DEFAULT 0, due INTEGER NOT NULL DEFAULT 0) STRICT;
-CREATE INDEX IF NOT EXISTS outbox_due ON outbox(stored, due, id);
+CREATE INDEX outbox_due ON outbox(stored, due, id);
 `;
 
+/** What takes a data directory from the version of its place to the next: 0 is an empty file. */
+const UPGRADES: readonly { to: number; sql: string }[] = [
+  { to: 2, sql: SCHEMA },
+  {
+    to: 2,
+    sql: `ALTER TABLE records RENAME TO records_1; ${RECORDS}
+      INSERT INTO records(${RECORD_COLUMNS}) SELECT ${RECORD_COLUMNS} FROM records_1 ORDER BY pk, sk;
+      DROP TABLE records_1; ${RECORD_INDEXES}`,
+  },
+];
+
 /** Version of the schema above; a data directory written by a newer one is refused. */
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 
 /**
  * One connection to `store.sqlite`, shared by the adapters of a process; any number of processes may have theirs.
@@ -49,16 +67,25 @@ export class Database {
         `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${fsync === 'full' ? 'FULL' : 'NORMAL'};
          PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 4000;`,
       );
-      const version = Number(this.#db.prepare('PRAGMA user_version').get()?.['user_version']);
-      if (version > SCHEMA_VERSION) {
+    });
+    if (this.#version() !== SCHEMA_VERSION) this.transaction(() => this.#upgrade(path));
+  }
+
+  #version(): number {
+    return Number(this.get<{ user_version: number }>('PRAGMA user_version')?.user_version);
+  }
+
+  /** Inside a transaction: of processes that open an old directory together one upgrades it. */
+  #upgrade(path: string): void {
+    for (let version = this.#version(); version !== SCHEMA_VERSION; version = this.#version()) {
+      const upgrade = UPGRADES[version];
+      if (!upgrade) {
         throw storageUnavailable(
           `${path} was written by a newer agentmill (schema ${version}): update, or use another data directory.`,
         );
       }
-      if (version < SCHEMA_VERSION) {
-        this.#db.exec(`BEGIN IMMEDIATE; ${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
-      }
-    });
+      guard(() => this.#db.exec(`${upgrade.sql} PRAGMA user_version = ${upgrade.to};`));
+    }
   }
 
   #prepared(sql: string): StatementSync {

@@ -25,7 +25,7 @@ import {
   recordConflict,
   storableAttributes,
 } from '../record-rules.ts';
-import type { Database, SqlValue } from './database.ts';
+import { RECORD_COLUMNS as COLUMNS, type Database, type SqlValue } from './database.ts';
 import { buildQuery } from './record-query.ts';
 
 export interface RecordRow {
@@ -39,8 +39,6 @@ export interface RecordRow {
   g2pk: string | null;
   g2sk: string | null;
 }
-
-const COLUMNS = 'pk, sk, attributes, version, ttl, g1pk, g1sk, g2pk, g2sk';
 
 // An expired item counts as absent: a put over it starts again at version 1.
 const UPSERT = `INSERT INTO records(${COLUMNS}) VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?)

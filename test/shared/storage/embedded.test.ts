@@ -14,7 +14,7 @@ import {
 import { compareUtf8, keyProblem } from '#shared/storage/keys.ts';
 import type { RecordQuery } from '#shared/storage/ports.ts';
 import { embeddedStore } from '#test/contract/embedded.ts';
-import { failure, shiftableClock, textOf } from '#test/contract/support.ts';
+import { failure, shiftableClock, temporaryDirectory, textOf } from '#test/contract/support.ts';
 
 const removers: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -153,6 +153,51 @@ describe('embedded store', () => {
     const second = acquireEngineLock(dataDir);
     expect(second).toBeDefined();
     second!.release();
+  });
+
+  it('takes over the records of a directory of the first version, opened twice', async () => {
+    const directory = await temporaryDirectory();
+    removers.push(() => directory.remove());
+    // As the first version made it, up to what has not changed since.
+    const old = new DatabaseSync(join(directory.path, 'store.sqlite'));
+    old.exec(`PRAGMA journal_mode = WAL;
+      CREATE TABLE records(
+        pk TEXT NOT NULL, sk TEXT NOT NULL, attributes TEXT NOT NULL, version INTEGER NOT NULL, ttl INTEGER,
+        g1pk TEXT, g1sk TEXT, g2pk TEXT, g2sk TEXT, PRIMARY KEY(pk, sk)) STRICT, WITHOUT ROWID;
+      CREATE INDEX records_g1 ON records(g1pk, g1sk, pk, sk) WHERE g1pk IS NOT NULL;
+      CREATE INDEX records_g2 ON records(g2pk, g2sk, pk, sk) WHERE g2pk IS NOT NULL;
+      CREATE INDEX records_ttl ON records(ttl) WHERE ttl IS NOT NULL;
+      CREATE TABLE messages(
+        id INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT NOT NULL, message_id TEXT NOT NULL, body TEXT NOT NULL,
+        sent INTEGER NOT NULL, visible INTEGER NOT NULL, receives INTEGER NOT NULL DEFAULT 0, receipt TEXT) STRICT;
+      INSERT INTO records VALUES ('p', 'b', '{"n":2}', 7, NULL, 'list', '2', NULL, NULL);
+      INSERT INTO records VALUES ('p', 'a', '{"n":1}', 3, 4000000000, 'list', '1', 'other', 'x');
+      INSERT INTO records VALUES ('p', 'gone', '{}', 1, 5, NULL, NULL, NULL, NULL);
+      PRAGMA user_version = 1;`);
+    for (const opening of [1, 2]) {
+      const store = openEmbedded({ dataDir: directory.path });
+      removers.push(() => store.close());
+      const { items } = await store.records.query({ pk: 'p' });
+      expect(items, `opening ${opening}`).toEqual([
+        {
+          ...{ pk: 'p', sk: 'a', attributes: { n: 1 }, version: 3, ttl: 4_000_000_000 },
+          ...{ g1: { pk: 'list', sk: '1' }, g2: { pk: 'other', sk: 'x' } },
+        },
+        {
+          pk: 'p',
+          sk: 'b',
+          attributes: { n: opening === 1 ? 2 : 5 },
+          version: opening + 6,
+          g1: { pk: 'list', sk: '2' },
+        },
+      ]);
+      expect((await store.records.query({ index: 'g2', pk: 'other' })).items).toHaveLength(1);
+      const { pk, sk, g1 } = items[1]!;
+      if (opening === 1) await store.records.put({ pk, sk, g1: g1!, attributes: { n: 5 } }, { ifVersion: 7 });
+    }
+    // Whoever had it open goes on.
+    expect(old.prepare('SELECT count(*) AS n FROM records').get()).toMatchObject({ n: 3 });
+    old.close();
   });
 
   it('refuses a directory of a newer version, and calls after closing', async () => {
