@@ -1,12 +1,16 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { FileSystem } from './files.ts';
 import { hideProcess, removeGlobals } from './harden.ts';
+import type { StoredHeap } from './heap.ts';
+import { RANDOM_FILE } from './parts.ts';
+import type { CreateModule, Program } from './program.ts';
 
 /**
  * Loads Pyodide as a bare JavaScript shell would, out of files that are read beforehand: it never sees Node, so its
  * host file system, sockets, processes and packages are not wired at all (specification tool-library, section 7).
  */
+
+// Not imported: an import of `node:fs` would load its streams and promises into every child.
+const { openSync, readFileSync, readSync } = process.getBuiltinModule('node:fs');
 
 /** What a booted interpreter is to the child: the few parts of Pyodide's interface it uses. */
 export interface Python {
@@ -29,8 +33,9 @@ export interface Booted {
 export interface BootOptions {
   /** Folder of the `pyodide` package. */
   pyodide: string;
-  /** A snapshot made by the same build, or nothing: a cold start. */
-  snapshot?: Uint8Array;
+  program: Program<Python>;
+  /** The memory of an interpreter of the same build, or nothing: a cold start. */
+  heap?: StoredHeap;
   /** The interpreter will be asked for a snapshot. */
   making?: boolean;
   /** Pure-Python wheels, put into the interpreter's file system before it starts. */
@@ -75,14 +80,14 @@ function capMemory(): void {
   });
 }
 
-/** Gives a new interpreter as much memory as the snapshot holds: Pyodide copies it in without looking. */
-function instantiateFor(snapshotBytes: number, made: (memory: Memory) => void): () => void {
+/** Tells of the interpreter's memory once it is made, with as much of it as a stored one needs. */
+function instantiateFor(bytes: number, made: (memory: Memory) => void): () => void {
   const original = wasm.instantiate;
   wasm.instantiate = async (source, imports) => {
     const result = await original(source, imports);
     const memory = result.instance?.exports['memory'];
     if (memory instanceof wasm.Memory) {
-      const missing = snapshotBytes - memory.buffer.byteLength;
+      const missing = bytes - memory.buffer.byteLength;
       if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
       made(memory);
     }
@@ -93,13 +98,28 @@ function instantiateFor(snapshotBytes: number, made: (memory: Memory) => void): 
   };
 }
 
+/** Fills with random bytes: from the system's file of them, since loading Node's own takes longer than all else here. */
+function randomSource(): (bytes: Uint8Array) => void {
+  try {
+    const file = openSync(RANDOM_FILE, 'r');
+    return (bytes) => {
+      for (let at = 0; at < bytes.length;) at += readSync(file, bytes, at, bytes.length - at, null);
+    };
+  } catch {
+    const random = crypto.getRandomValues.bind(crypto);
+    return (bytes) => {
+      for (let at = 0; at < bytes.length; at += PAGE)
+        random(bytes.subarray(at, Math.min(bytes.length, at + PAGE)));
+    };
+  }
+}
+
 /** Random bytes for `os.urandom`: what Emscripten's shell path asks of a shell command. It has to stay. */
 function randomShim(): void {
-  const random = crypto.getRandomValues.bind(crypto);
+  const random = randomSource();
   const system = (_command: string, args: string[]): string => {
-    const size = Number(/head -c(\d+) /.exec(args[1] ?? '')?.[1] ?? 0);
-    const bytes = Buffer.alloc(size);
-    for (let at = 0; at < size; at += PAGE) random(bytes.subarray(at, Math.min(size, at + PAGE)));
+    const bytes = Buffer.alloc(Number(/head -c(\d+) /.exec(args[1] ?? '')?.[1] ?? 0));
+    random(bytes);
     return bytes.toString('base64');
   };
   shell['os'] = Object.freeze({ system });
@@ -117,7 +137,8 @@ function viewOf(memory: Memory): () => Uint32Array {
 
 /** Boots an interpreter. Only the files of `pyodide` are read, and all of them before anything hides. */
 export async function boot(options: BootOptions): Promise<Booted> {
-  const file = (name: string): Buffer => readFileSync(join(options.pyodide, name));
+  const { heap } = options;
+  const file = (name: string): Buffer => readFileSync(`${options.pyodide}/${name}`);
   const files = new Map<string, Buffer>(
     ['pyodide.asm.wasm', 'python_stdlib.zip'].map((name) => [`/${name}`, file(name)]),
   );
@@ -129,25 +150,28 @@ export async function boot(options: BootOptions): Promise<Booted> {
   shell['read'] = missing;
   shell['load'] = missing;
   shell['readbuffer'] = (path: string): ArrayBuffer => {
-    const bytes = files.get(path) ?? missing(path);
-    return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+    const { buffer, byteOffset, byteLength } = files.get(path) ?? missing(path);
+    const whole = byteLength === buffer.byteLength;
+    return (whole ? buffer : buffer.slice(byteOffset, byteOffset + byteLength)) as ArrayBuffer;
   };
   randomShim();
   capMemory();
   let memory: Memory | undefined;
-  const restored = instantiateFor(options.snapshot?.byteLength ?? 0, (made) => (memory = made));
+  const restored = instantiateFor(heap?.bytes ?? 0, (made) => (memory = made));
   try {
-    const loader = (await import(join(options.pyodide, 'pyodide.mjs'))) as {
-      loadPyodide(options: object): Promise<Python>;
+    const scripts = options.program.run();
+    const createPyodideModule: CreateModule = async (settings) => {
+      const module = await scripts.createPyodideModule(settings);
+      heap?.restore(memory!.buffer);
+      return module;
     };
-    const assembly = (await import(join(options.pyodide, 'pyodide.asm.mjs'))) as { default: unknown };
     const silent = { write: (bytes: Uint8Array) => bytes.length };
-    const python = await loader.loadPyodide({
+    const python = await scripts.loadPyodide({
       indexURL: '/',
       packageBaseUrl: '/',
       lockFileContents: lock,
       jsglobals: Object.create(null),
-      createPyodideModule: assembly.default,
+      createPyodideModule,
       enableRunUntilComplete: false,
       env: { HOME: '/home/python', PYTHONHASHSEED: '0' },
       stdin: () => null,
@@ -158,7 +182,8 @@ export async function boot(options: BootOptions): Promise<Booted> {
         for (const { name, bytes } of options.wheels) fs.writeFile(`/wheels/${name}`, bytes);
       },
       ...(options.making ? { _makeSnapshot: true } : {}),
-      ...(options.snapshot ? { _loadSnapshot: options.snapshot } : {}),
+      // The memory is there already: Pyodide reads what comes before it, and copies nothing.
+      ...(heap ? { _loadSnapshot: heap.header } : {}),
     });
     python.setStdin({ stdin: () => null });
     python.setStdout(silent);

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { launch, pyodideFolder } from './launch.ts';
 import { LIMITS } from './limits.ts';
+import { childModule } from './snapshot.ts';
 import type { ChildConfig, ChildRequest } from './sandbox-child.ts';
 import type { Wheel } from './wheels.ts';
 
@@ -15,6 +17,7 @@ export type Delivery =
 
 export interface ChildOptions {
   mode: 'run' | 'program';
+  /** Its folder. */
   snapshot: string;
   wheels: readonly Wheel[];
   packages: readonly string[];
@@ -67,9 +70,11 @@ export class SandboxChild {
 
   constructor(options: ChildOptions) {
     this.options = options;
+    const entry = childModule(options.snapshot);
     this.process = launch({
       memoryMb: options.memoryMb,
-      readable: [options.snapshot, ...options.wheels.map((wheel) => wheel.path)],
+      entry,
+      readable: [options.snapshot, dirname(entry), ...options.wheels.map((wheel) => wheel.path)],
     });
     const { stdin, stdout, stderr } = this.process;
     let resolveReady!: () => void;

@@ -2,9 +2,8 @@ import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:chil
 import { existsSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { moduleBeside } from '#shared/task/beside.ts';
 import { LIMITS } from './limits.ts';
+import { RANDOM_FILE } from './parts.ts';
 
 /** What this machine can put around a child; found out once a process. */
 export interface Confinement {
@@ -60,17 +59,17 @@ export function pyodideFolder(): string {
   return realpathSync(dirname(createRequire(import.meta.url).resolve('pyodide/package.json')));
 }
 
-/** The folder that holds the child's own modules. */
-const modulesFolder = (): string => realpathSync(fileURLToPath(new URL('.', import.meta.url)));
-
 /**
  * Starts a child: Node with its permission model (it reads the named paths and does nothing else outside itself), an
  * empty environment, bounded memory, no network and no life beyond its parent's, each where this machine allows.
- * @param readable files and folders it may read besides Pyodide and its own modules.
+ * @param entry its first module; @param readable files and folders it may read besides Pyodide and random bytes.
  */
-export function launch(options: { memoryMb: number; readable: string[] }): ChildProcessWithoutNullStreams {
-  const child = fileURLToPath(moduleBeside(import.meta.url, 'sandbox-child'));
-  const readable = [pyodideFolder(), modulesFolder(), ...options.readable];
+export function launch(options: {
+  memoryMb: number;
+  entry: string;
+  readable: string[];
+}): ChildProcessWithoutNullStreams {
+  const readable = [pyodideFolder(), RANDOM_FILE, ...options.readable];
   const node = [
     process.execPath,
     '--permission',
@@ -78,7 +77,8 @@ export function launch(options: { memoryMb: number; readable: string[] }): Child
     '--disallow-code-generation-from-strings',
     '--max-old-space-size=128',
     '--no-warnings',
-    child,
+    '--wasm-lazy-validation',
+    options.entry,
   ];
   const { limits, network, endsWithParent } = confinement();
   const command = [

@@ -1,9 +1,11 @@
-import { readFileSync, readSync, writeSync } from 'node:fs';
 import { boot, memoryCap, type Booted, type Python } from './boot.ts';
 import { makeCanary, type Watch } from './canary.ts';
 import { cleanFiles, cleanStateOf, lockFiles } from './files.ts';
 import { freezeIntrinsics } from './harden.ts';
+import { openHeap } from './heap.ts';
 import { runnerSource } from './preload.ts';
+import { compileProgram, programText, type Program } from './program.ts';
+import { PARTS } from './parts.ts';
 
 /**
  * The process that runs hostile Python. It reads requests from standard input and answers on standard output, both
@@ -15,10 +17,11 @@ export interface ChildConfig {
   /** Begins every answer. Python never sees it. */
   nonce: string;
   pyodide: string;
+  /** The folder of a snapshot, or nothing: a cold start. */
   snapshot: string | null;
   wheels: { name: string; path: string }[];
   packages: string[];
-  /** `snapshot` answers with a snapshot and ends; `run` serves requests; `program` serves calls of our own program. */
+  /** `snapshot` answers with what a snapshot is made of and ends; `run` serves requests; `program` serves calls of our own program. */
   mode: 'snapshot' | 'run' | 'program';
   program?: string;
 }
@@ -28,8 +31,8 @@ export type ChildRequest =
   | { code: string; setup: string | null; call: string | null; seed: number; memoryBytes: number }
   | { name: string; args: string; memoryBytes: number };
 
-const out = writeSync;
-const input = readSync;
+// Not imported: an import of `node:fs` would load its streams and promises into every child.
+const { readFileSync, readSync: input, writeSync: out } = process.getBuiltinModule('node:fs');
 const now = performance.now.bind(performance);
 const { reallyExit } = process as unknown as { reallyExit(code: number): never };
 const exit = reallyExit.bind(process);
@@ -63,18 +66,40 @@ function answer(nonce: string, text: string): void {
   write(Buffer.from(`${nonce}${text}\n`));
 }
 
+interface Started extends Booted {
+  program: Program<Python>;
+  text: string;
+}
+
 /** Boots from the snapshot, or cold: imports what tools import and defines the runner. */
-async function start(config: ChildConfig): Promise<Booted> {
+async function start(config: ChildConfig): Promise<Started> {
   const wheels = config.wheels.map(({ name, path }) => ({ name, bytes: readFileSync(path) }));
-  const snapshot = config.snapshot === null ? undefined : readFileSync(config.snapshot).subarray(32);
+  const { pyodide, snapshot } = config;
+  const text =
+    snapshot === null ? programText(pyodide) : readFileSync(`${snapshot}/${PARTS.program}`, 'latin1');
+  const code = snapshot === null ? undefined : readFileSync(`${snapshot}/${PARTS.code}`);
+  const program = compileProgram<Python>(text, code);
+  const heap = snapshot === null ? undefined : openHeap(`${snapshot}/${PARTS.heap}`);
   const booted = await boot({
-    pyodide: config.pyodide,
+    pyodide,
     wheels,
+    program,
     making: config.mode === 'snapshot',
-    ...(snapshot ? { snapshot } : {}),
+    ...(heap ? { heap } : {}),
   });
   if (!snapshot) booted.python.runPython(runnerSource(config.wheels, config.packages));
-  return booted;
+  return { ...booted, program, text };
+}
+
+/** Answers with the sizes of the parts, a line, and the parts. */
+function giveSnapshot({ python, program, text }: Started): void {
+  const memory = python.makeMemorySnapshot();
+  // What a run needs is part of the program's code, too.
+  const run = python.pyimport('_agentmill_runner')['run'] as Run;
+  run('def f(x):\n    return {"x": x}\n', undefined, 'f(1)', 1, false);
+  const parts = [Buffer.from(text, 'latin1'), program.code(), memory];
+  write(Buffer.from(`${stringify(parts.map((part) => part.length))}\n`));
+  parts.forEach(write);
 }
 
 type Run = (
@@ -162,7 +187,7 @@ async function main(): Promise<void> {
   if (first.done) return;
   const config = parse(first.value) as ChildConfig;
   const booted = await start(config);
-  if (config.mode === 'snapshot') write(booted.python.makeMemorySnapshot());
+  if (config.mode === 'snapshot') giveSnapshot(booted);
   else if (config.mode === 'program') serveProgram(config, booted.python, requests);
   else serveRuns(config, booted, requests);
 }

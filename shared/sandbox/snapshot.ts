@@ -2,7 +2,9 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -13,24 +15,39 @@ import {
 import { homedir, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { storageUnavailable } from '#shared/task/errors.ts';
+import { packHeap } from './heap.ts';
 import { launch, pyodideFolder } from './launch.ts';
 import { LIMITS } from './limits.ts';
+import { PARTS } from './parts.ts';
+import { childSource, modulesFolder, plainModules } from './plain.ts';
 import { runnerSource } from './preload.ts';
 import type { ChildConfig } from './sandbox-child.ts';
 import type { Wheel } from './wheels.ts';
 
 /**
  * Snapshots of a started interpreter: restored in a third of a second, where a cold start takes seconds. They are made
- * on first use and kept under the build's hash; a file is the snapshot's SHA-256 and the snapshot.
+ * on first use and kept under the build's hash, a folder each (parts.ts) with the SHA-256 of its files.
  */
+
+let own: string | undefined;
+
+/** What is the same for every snapshot here: Pyodide, the engine, the child's own modules. */
+function ownHash(): string {
+  if (own !== undefined) return own;
+  const hash = createHash('sha256').update(`${process.version} ${process.platform} ${process.arch}`);
+  for (const name of ['package.json', 'pyodide.asm.mjs', 'python_stdlib.zip']) {
+    hash.update(readFileSync(join(pyodideFolder(), name)));
+  }
+  const folder = modulesFolder();
+  // A bundle's modules are not taken into the snapshot.
+  const sources = readdirSync(folder).filter((name) => name.endsWith('.ts'));
+  for (const name of sources.sort()) hash.update(readFileSync(join(folder, name)));
+  return (own = hash.digest('hex'));
+}
 
 /** What decides a snapshot's content, as a hash: another build never finds this one's. */
 function buildOf(wheels: readonly Wheel[], packages: readonly string[]): string {
-  const pyodide = pyodideFolder();
-  const hash = createHash('sha256').update(runnerSource(wheels, packages));
-  for (const name of ['package.json', 'pyodide.asm.mjs', 'python_stdlib.zip']) {
-    hash.update(readFileSync(join(pyodide, name)));
-  }
+  const hash = createHash('sha256').update(ownHash()).update(runnerSource(wheels, packages));
   for (const wheel of wheels) hash.update(`\n${wheel.name} ${wheel.sha256}`);
   return hash.digest('hex').slice(0, 32);
 }
@@ -71,26 +88,28 @@ export function snapshotFolder(env: Readonly<Record<string, string | undefined>>
   );
 }
 
-const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
-const HASH_BYTES = 32;
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-/** Whether the file is whole; one that is not is removed. */
-function verified(path: string): boolean {
-  let bytes: Buffer;
+/** Whether every file of a snapshot's folder is there and whole. */
+export function isWhole(folder: string): boolean {
   try {
-    bytes = readFileSync(path);
+    const hashes = JSON.parse(readFileSync(join(folder, PARTS.hashes), 'utf8')) as Record<string, string>;
+    return Object.entries(hashes).every(([name, hash]) => sha256(readFileSync(join(folder, name))) === hash);
   } catch {
     return false;
   }
-  if (bytes.length > HASH_BYTES && sha256(bytes.subarray(HASH_BYTES)).equals(bytes.subarray(0, HASH_BYTES))) {
-    return true;
-  }
-  rmSync(path, { force: true });
-  return false;
 }
 
-async function make(path: string, wheels: readonly Wheel[], packages: readonly string[]): Promise<void> {
-  const child = launch({ memoryMb: LIMITS.memoryMb.max, readable: wheels.map((wheel) => wheel.path) });
+/** Starts an interpreter cold and takes down what is needed to start one like it. */
+async function take(
+  wheels: readonly Wheel[],
+  packages: readonly string[],
+): Promise<{ program: Buffer; code: Buffer; memory: Buffer }> {
+  const child = launch({
+    memoryMb: LIMITS.memoryMb.max,
+    entry: childSource(),
+    readable: [modulesFolder(), ...wheels.map((wheel) => wheel.path)],
+  });
   const timer = setTimeout(() => child.kill('SIGKILL'), 3 * LIMITS.bootMs);
   const config: ChildConfig = {
     nonce: '',
@@ -110,17 +129,42 @@ async function make(path: string, wheels: readonly Wheel[], packages: readonly s
   clearTimeout(timer);
   if (code !== 0)
     throw storageUnavailable(`The Python interpreter does not start: ${errors || `exit ${code}`}`);
-  const snapshot = Buffer.concat(chunks);
-  // Several processes may do this at once: each writes its own file, and the last rename stands, whole.
-  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
-  writeFileSync(temporary, Buffer.concat([sha256(snapshot), snapshot]), { mode: 0o600 });
-  renameSync(temporary, path);
+  const answer = Buffer.concat(chunks);
+  let at = answer.indexOf(10) + 1;
+  const sizes = JSON.parse(answer.toString('utf8', 0, at)) as [number, number, number];
+  const [program, engine, memory] = sizes.map((size) => answer.subarray(at, (at += size)));
+  return { program: program!, code: engine!, memory: memory! };
+}
+
+async function make(folder: string, wheels: readonly Wheel[], packages: readonly string[]): Promise<void> {
+  const { program, code, memory } = await take(wheels, packages);
+  const files = new Map<string, Uint8Array>([
+    [PARTS.program, program],
+    [PARTS.code, code],
+    [PARTS.heap, Buffer.concat(packHeap(memory))],
+    ...plainModules().map(({ name, text }): [string, Buffer] => [
+      join(PARTS.modules, name),
+      Buffer.from(text),
+    ]),
+  ]);
+  const hashes = Object.fromEntries([...files].map(([name, bytes]) => [name, sha256(bytes)]));
+  files.set(PARTS.hashes, Buffer.from(JSON.stringify(hashes)));
+  // Several processes may do this at once: each fills a folder of its own, and the first that gets the name stands, whole.
+  const temporary = `${folder}.${randomBytes(6).toString('hex')}`;
+  mkdirSync(join(temporary, PARTS.modules), { recursive: true, mode: 0o700 });
+  for (const [name, bytes] of files) writeFileSync(join(temporary, name), bytes, { mode: 0o600 });
+  try {
+    renameSync(temporary, folder);
+  } catch (error) {
+    if (!isWhole(folder)) throw error;
+    rmSync(temporary, { recursive: true, force: true });
+  }
 }
 
 const ready = new Map<string, Promise<string>>();
 
 /**
- * The path of a verified snapshot with these packages imported, made now if there is none.
+ * The folder of a verified snapshot with these packages imported, made now if there is none.
  * @throws StorageUnavailable when the interpreter does not start or the folder cannot be written.
  */
 export function snapshotFor(
@@ -128,21 +172,27 @@ export function snapshotFor(
   wheels: readonly Wheel[],
   packages: readonly string[],
 ): Promise<string> {
-  const path = join(snapshotFolder(env), `${buildOf(wheels, packages)}.snapshot`);
-  let promise = ready.get(path);
+  const folder = join(snapshotFolder(env), buildOf(wheels, packages));
+  let promise = ready.get(folder);
   if (!promise) {
     promise = (async () => {
-      if (!verified(path)) await make(path, wheels, packages);
-      return path;
+      if (!isWhole(folder)) {
+        rmSync(folder, { recursive: true, force: true });
+        await make(folder, wheels, packages);
+      }
+      return folder;
     })();
-    promise.catch(() => ready.delete(path));
-    ready.set(path, promise);
+    promise.catch(() => ready.delete(folder));
+    ready.set(folder, promise);
   }
   return promise;
 }
 
-/** After a child could not restore it: looks at the file again the next time. */
-export const doubtSnapshot = (path: string): boolean => ready.delete(path);
+/** After a child could not restore it: looks at the files again the next time. */
+export const doubtSnapshot = (folder: string): boolean => ready.delete(folder);
 
-/** A snapshot's bytes without its hash. */
-export const SNAPSHOT_OFFSET = HASH_BYTES;
+/** The child's first module: as the snapshot holds it, or as it lies here where that is JavaScript already. */
+export function childModule(folder: string): string {
+  const plain = join(folder, PARTS.modules, 'sandbox-child.mjs');
+  return existsSync(plain) ? plain : childSource();
+}
