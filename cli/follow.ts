@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { systemClock, type Clock } from '#shared/determinism/clock.ts';
 import { isTerminal, type Job } from '#shared/task/jobs.ts';
 import type { ApiClient } from './client.ts';
 import { count, dollars, duration, safeText, type Output } from './output.ts';
@@ -29,10 +29,15 @@ export async function followJob(
   client: ApiClient,
   jobId: string,
   output: Output,
-  options: { stages: Record<string, string>; stop: AbortSignal; since?: FollowPoint | undefined },
+  options: {
+    stages: Record<string, string>;
+    stop: AbortSignal;
+    since?: FollowPoint | undefined;
+    clock?: Clock;
+  },
 ): Promise<Job | undefined> {
-  const { since } = options;
-  const view = new ProgressView(output, options.stages, since?.job);
+  const { since, clock = systemClock } = options;
+  const view = new ProgressView(output, options.stages, clock, since?.job);
   let cursor = since?.cursor;
   for (;;) {
     if (options.stop.aborted) {
@@ -50,7 +55,7 @@ export async function followJob(
       output.clearStatus();
       return job;
     }
-    await delay(POLL_MS, undefined, { signal: options.stop }).catch(() => {});
+    await clock.sleep(POLL_MS, options.stop).catch(() => {});
   }
 }
 
@@ -60,14 +65,17 @@ class ProgressView {
   readonly #stages: string[];
   readonly #units: Record<string, string>;
   readonly #before: string | undefined;
+  readonly #clock: Clock;
   #stage = '';
-  #stageStart = Date.now();
+  #stageStart: number;
   /** What was done already when the stage was first seen: rates count from there. */
   #doneBefore = 0;
   #lastPlain = 0;
 
   /** @param before the job as an earlier attempt left it: its counts are no progress of this one. */
-  constructor(output: Output, stages: Record<string, string>, before: Job | undefined) {
+  constructor(output: Output, stages: Record<string, string>, clock: Clock, before: Job | undefined) {
+    this.#clock = clock;
+    this.#stageStart = clock.now();
     this.#before = before && JSON.stringify(before.yields);
     this.#output = output;
     this.#stages = Object.keys(stages);
@@ -79,7 +87,7 @@ class ProgressView {
     const job = old ? { ...seen, yields: {} } : seen;
     // A job that waits for its next attempt still names the stage of the last.
     const { stage, done, total } = job.status === 'QUEUED' ? { stage: '', done: 0, total: 0 } : job.progress;
-    const now = Date.now();
+    const now = this.#clock.now();
     const changed = stage !== this.#stage;
     if (changed) {
       this.#stage = stage;

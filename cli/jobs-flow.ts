@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import { catalog } from '#local/platform.ts';
 import type { Json } from '#shared/storage/ports.ts';
 import { isTerminal, type Job } from '#shared/task/jobs.ts';
@@ -210,8 +209,6 @@ export async function resumeJob(
       context.output.print(jobId);
       return EXIT.ok;
     }
-    // A resumed job may be read once more in its old status before its new execution is noted.
-    if (since) await delay(50);
     return followToEnd(context, connection, jobId, { ...options, since });
   });
 }

@@ -1,4 +1,5 @@
 import type { Engine } from '#local/states/index.ts';
+import { pages } from '#shared/storage/all-items.ts';
 import type { Queue, Workflows } from '#shared/storage/ports.ts';
 
 /**
@@ -52,12 +53,10 @@ export function announceEndings(
     workflows,
     async watchRunning(machines) {
       for (const machine of machines) {
-        let cursor: string | undefined;
-        do {
-          const page = await engine.list({ machine, status: 'RUNNING', ...(cursor ? { cursor } : {}) });
-          for (const { executionArn } of page.items) watch(executionArn);
-          cursor = page.cursor;
-        } while (cursor);
+        const running = pages((from) => engine.list({ machine, status: 'RUNNING', ...from }));
+        for await (const executions of running) {
+          for (const { executionArn } of executions) watch(executionArn);
+        }
       }
     },
   };
