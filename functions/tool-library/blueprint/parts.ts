@@ -177,8 +177,9 @@ export async function parseSources(
       return typeof shape === 'object' ? [{ id, shape, ...(setup === undefined ? {} : { setup }) }] : [];
     });
     if (read.length === 0 || read.length < (cases.get(tool.id) ?? []).length) continue;
-    const { id, name, entry, description } = tool;
-    sources.set(id, { id, name, entry, description, ast: code.ast, cases: read });
+    const { id, name, entry, description, lineage } = tool;
+    const merged = lineage.parents.length > 0;
+    sources.set(id, { id, name, entry, description, ast: code.ast, cases: read, ...(merged && { merged }) });
   }
   return sources;
 }

@@ -19,6 +19,15 @@ export interface SourceTool {
   description: string;
   ast: ModuleNode;
   cases: SourceCase[];
+  /** It was merged itself, in the version that a job extends: its docstring tells of its sources. */
+  merged?: boolean;
+}
+
+/** What a function's docstring keeps of the functions it was merged from. */
+export interface SourceWords {
+  subjects: string[];
+  /** By parameter: what sources called it, and how they spoke of it. */
+  parameters: ReadonlyMap<string, { called: string[]; phrases: string[] }>;
 }
 
 /** A function in normal form: no docstrings, annotations, aliases of imports, nor temporaries. */
@@ -26,6 +35,8 @@ export interface NormalForm {
   toolId: string;
   name: string;
   parameters: { name: string; default?: AstNode; description?: string }[];
+  /** Of a function that was merged itself. */
+  words?: SourceWords;
   body: AstNode[];
   /** Names assigned in the body, in order of first assignment. */
   locals: string[];

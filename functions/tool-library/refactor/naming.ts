@@ -1,10 +1,10 @@
 import { isNode, type AstNode } from '../python/ast.ts';
-import type { Leaf, Skeleton } from './forms.ts';
-import { formulaOf } from './formula.ts';
+import type { Leaf } from './forms.ts';
+import { docstringFor } from './docstring.ts';
 import { isNeutral, type Generalisation, type Variable } from './generalise.ts';
 import { fresh } from './names.ts';
 import { fill } from './skeleton.ts';
-import { commonTokens, isGeneric, spoken, tokensOf } from './words.ts';
+import { commonTokens, isGeneric, tokensOf } from './words.ts';
 
 /** Names and words of merged functions (step 10). */
 
@@ -168,58 +168,3 @@ function rootOf({ skeletons }: Generalisation): string {
 }
 
 const isAdded = (leaf: Leaf | undefined): boolean => leaf !== undefined && isNeutral(leaf);
-
-const MAX_SUBJECTS = 24;
-
-/** One sentence with the subjects of the sources, and what each parameter was called by them. */
-function docstringFor(
-  merged: Generalisation,
-  parameters: readonly string[],
-  common: readonly string[],
-  required: readonly string[],
-): string {
-  const formula = formulaOf(merged, parameters);
-  const shared = new Set(common);
-  const subjects = distinct(
-    merged.skeletons.map(({ name }) => subjectOf(tokensOf(name).filter((token) => !shared.has(token)))),
-  ).slice(0, MAX_SUBJECTS);
-  const words = (name: string): string => name.replaceAll('_', ' ');
-  const from = required.length > 0 ? ` from ${spoken(required.map(words), 'and')}` : '';
-  const what = `${common.join(' ')}${from}`;
-  const covers = subjects.length > 0 ? `, for ${spoken(subjects, 'and')}` : '';
-  const lines = merged.variables.map((variable, index) => {
-    const called = distinct(parameterNames(variable.column).map(words)).filter(
-      (each) => each !== words(parameters[index]!),
-    );
-    const says = spoken(called.length > 0 ? called.slice(0, 6) : [words(parameters[index]!)], 'or');
-    const phrases = phrasesOf(variable, merged.skeletons);
-    const asIn = phrases.length > 0 ? `; as in "${phrases.join('", "')}"` : '';
-    return `    ${parameters[index]!}: ${says}${asIn}.`;
-  });
-  const args = lines.length > 0 ? `\n\nArgs:\n${lines.join('\n')}` : '';
-  const gives = formula === undefined ? '' : ` Gives ${formula}.`;
-  return `${what.slice(0, 1).toUpperCase()}${what.slice(1)}${covers}.${gives}${args}`;
-}
-
-/** Sources' words for a parameter that are kept, and the most characters of each. */
-const MAX_PHRASES = 6;
-const MAX_PHRASE = 60;
-
-/** How sources describe a variable: the words it is recognised by in a question, by solvers and by search. */
-const phrasesOf = ({ column }: Variable, skeletons: readonly Skeleton[]): string[] =>
-  distinct(
-    column.map((leaf, tool) => {
-      if (leaf.kind !== 'parameter') return '';
-      const found = skeletons[tool]!.parameters.find(({ name }) => name === leaf.name);
-      const line = (found?.description ?? '').replace(/[\s"]+/g, ' ').trim();
-      return line.length <= MAX_PHRASE ? line : line.slice(0, MAX_PHRASE).replace(/\s\S*$/, '');
-    }),
-  ).slice(0, MAX_PHRASES);
-
-/** What a name is about: its nouns, else all its words. */
-const subjectOf = (tokens: readonly string[]): string => {
-  const nouns = tokens.filter((token) => !isGeneric(token));
-  return (nouns.length > 0 ? nouns : tokens).join(' ');
-};
-
-const distinct = (words: readonly string[]): string[] => [...new Set(words)].filter((word) => word !== '');

@@ -6,6 +6,7 @@ import type { NormalForm, SourceTool } from './forms.ts';
 import { importsOf, resolveImports } from './imports.ts';
 import { inlineTemporaries } from './inline.ts';
 import { fresh, namesIn, storesOf } from './names.ts';
+import { sourceWords } from './docstring.ts';
 
 /** Normal forms (step 2): what two people who mean the same may write differently is gone. */
 
@@ -43,7 +44,8 @@ export function normalise(tool: SourceTool): NormalForm {
     body,
   );
   const used = namesIn([...body, ...support]);
-  const docs = readDocstring(docstringOf(entry)).parameters;
+  const docstring = readDocstring(docstringOf(entry));
+  const docs = docstring.parameters;
   return {
     toolId: tool.id,
     name: tool.name,
@@ -57,6 +59,7 @@ export function normalise(tool: SourceTool): NormalForm {
     imports: [...modules].filter((module) => used.has(module.split('.')[0]!)).sort(),
     support,
     numeric: isNumeric(tool),
+    ...(tool.merged === true ? { words: sourceWords(docstring) } : {}),
   };
 }
 

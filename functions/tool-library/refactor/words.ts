@@ -54,3 +54,11 @@ export function spoken(words: readonly string[], conjunction: string): string {
   if (words.length < 2) return words[0] ?? '';
   return `${words.slice(0, -1).join(', ')} ${conjunction} ${words.at(-1)!}`;
 }
+
+/** The words of such a list. */
+export const listed = (text: string, conjunction: string): string[] =>
+  text
+    .split(', ')
+    .flatMap((part, n, parts) => (n === parts.length - 1 ? part.split(` ${conjunction} `) : [part]))
+    .map((word) => word.trim())
+    .filter((word) => word !== '');

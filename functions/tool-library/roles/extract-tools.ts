@@ -63,6 +63,6 @@ export const extractToolsRole = toolLibraryRole<ExtractToolsInput, ExtractToolsO
   reply: '{"tools": [{"tags": [string], "code": string, "call": string}]}',
   user: ({ question, reasoning, answer, options }) =>
     fence(hashOf([question, answer]), { question, options: options?.join('\n'), reasoning, answer }),
-  builtinVersion: 1,
+  builtinVersion: 2,
   builtin: async (input) => (await import('../builtin/extract-tools.ts')).extractTools(input),
 });

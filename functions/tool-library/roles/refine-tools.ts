@@ -42,6 +42,6 @@ export const refineToolsRole = toolLibraryRole<RefineToolsInput, ExtractToolsOut
       improvements: improvements.length > 0 ? improvements.map((text) => `- ${text}`).join('\n') : undefined,
       failures: failures.length > 0 ? failures.map((text) => `- ${text}`).join('\n') : undefined,
     }),
-  builtinVersion: 1,
+  builtinVersion: 2,
   builtin: async (input) => (await import('../builtin/extract-tools.ts')).refineTools(input),
 });
