@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, CfnOutput, Stack } from 'aws-cdk-lib';
@@ -18,6 +18,10 @@ const base = mkdtempSync(join(tmpdir(), 'agentmill-deploy-'));
 const assembly = join(base, 'cdk.out');
 let aws: AwsDouble;
 
+interface AssetList {
+  files: Record<string, { source: { path: string } }>;
+}
+
 /**
  * Making and sending every bundle takes minutes, and `npm run check:bundles` makes them all: here those of one stack are
  * made, all with AGENTMILL_DEPLOY_ALL_BUNDLES=1. Templates, machines and everything else are the real ones.
@@ -30,7 +34,22 @@ beforeAll(async () => {
   if (BUNDLE !== '**') aws.stacks.bundled = (name) => name.startsWith(BUNDLE);
   const { app } = buildFixture({ ...checkedPlatform(), bundle: [BUNDLE], outdir: assembly });
   app.synth();
+  if (BUNDLE !== '**') standIn();
 });
+
+/** What is not bundled is the whole folder functions/, packed anew for each function: a folder of one line stands for it. */
+function standIn(): void {
+  const unbundled = join(base, 'unbundled');
+  mkdirSync(unbundled);
+  writeFileSync(join(unbundled, 'README'), 'The code of a function that was not bundled.\n');
+  const lists = readdirSync(assembly).filter((name) => name.endsWith('.assets.json'));
+  for (const path of lists.map((name) => join(assembly, name))) {
+    const assets = JSON.parse(readFileSync(path, 'utf8')) as AssetList;
+    for (const { source } of Object.values(assets.files))
+      if (source.path === join(ROOT, 'functions')) source.path = unbundled;
+    writeFileSync(path, JSON.stringify(assets));
+  }
+}
 afterAll(async () => {
   await aws.close();
   rmSync(base, { recursive: true, force: true });
