@@ -74,8 +74,7 @@ export const handler = defineTask({
       const model = await asyncModelOf(input.requests, context);
       if (!model) return runBatch(door, input, context);
       // Completions answer the token; nothing waits here.
-      await submitBatch(door, { ...input, taskToken: token }, model, context);
-      return undefined;
+      return submitBatch(door, { ...input, taskToken: token }, model, context);
     });
   },
 });

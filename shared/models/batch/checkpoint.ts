@@ -19,6 +19,23 @@ export interface BatchOutput {
   done: boolean;
 }
 
+/** What a batch returns that goes on in another task: nothing is there to read yet. */
+export function unfinished(prefix: string, counts: BatchCounts, costMicros: number): BatchOutput {
+  const empty = (name: string): ArtifactRef => ({
+    key: `${prefix}/${name}`,
+    sha256: sha256Hex(''),
+    bytes: 0,
+    count: 0,
+  });
+  return {
+    results: empty('results.jsonl'),
+    rejects: empty('rejects.jsonl'),
+    counts,
+    costMicros,
+    done: false,
+  };
+}
+
 /** How far a batch has come: the first `nextLine` requests are answered and their results stored in parts. */
 export interface CheckpointState {
   nextLine: number;

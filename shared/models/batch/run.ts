@@ -12,7 +12,7 @@ import type { Door } from '../door/door.ts';
 import { inferThrough, type Inference } from '../door/infer.ts';
 import type { InferRequest } from '../types.ts';
 import { assemble, retryable } from './assemble.ts';
-import { Checkpoint, type BatchOutput } from './checkpoint.ts';
+import { Checkpoint, unfinished, type BatchOutput } from './checkpoint.ts';
 import { EarlyStop } from './early-stop.ts';
 import { PartWriter } from './parts.ts';
 import { watchForStop, type StopWatch } from './stop.ts';
@@ -198,14 +198,7 @@ class Session {
   }
 
   unfinished(): BatchOutput {
-    const { state } = this.#checkpoint;
-    return {
-      results: EMPTY_REF(`${this.#input.prefix}/results.jsonl`),
-      rejects: EMPTY_REF(`${this.#input.prefix}/rejects.jsonl`),
-      counts: state.counts,
-      costMicros: this.costMicros,
-      done: false,
-    };
+    return unfinished(this.#input.prefix, this.#checkpoint.state.counts, this.costMicros);
   }
 
   async *#requests(): AsyncGenerator<{ line: number; request: InferRequest }> {
@@ -230,11 +223,3 @@ class Session {
     }
   }
 }
-
-/** What an unfinished batch returns: nothing is there to read yet. */
-const EMPTY_REF = (key: string): ArtifactRef => ({
-  key,
-  sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
-  bytes: 0,
-  count: 0,
-});

@@ -105,6 +105,8 @@ export class Breaker {
 
   /** Reports an attempt: its error code, or nothing where it was answered. */
   async after(probe: boolean, code: InferErrorCode | undefined, coldStart = false): Promise<void> {
+    // An asynchronous call's probe may be reported by a process that has not asked for one.
+    if (probe) await this.#refresh();
     const now = this.#clock.now();
     if (code === 'QUOTA' || code === 'AUTH' || code === 'NOT_FOUND') {
       // Attempts that were on their way when it opened say nothing new.
@@ -126,10 +128,12 @@ export class Breaker {
   }
 
   async #probed(): Promise<void> {
-    const successes = this.#state.successes + 1;
-    const next: State = successes >= PROBES ? CLOSED : { ...this.#state, successes, probeUntil: 0 };
-    if (next === CLOSED) this.#window.clear();
-    await this.#write(next);
+    while (this.#state.state === 'half-open') {
+      const successes = this.#state.successes + 1;
+      const next: State = successes >= PROBES ? CLOSED : { ...this.#state, successes, probeUntil: 0 };
+      if (next === CLOSED) this.#window.clear();
+      if (await this.#write(next)) return;
+    }
   }
 
   async #open(reason: string, forMs?: number): Promise<void> {

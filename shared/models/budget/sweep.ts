@@ -95,18 +95,25 @@ export async function closeLease(
 
 /**
  * Holds money under a lease of no process, such as a batch's at an asynchronous endpoint: until `until`, or until it is
- * closed. Holding again adds, unless `once` names what is held already. @throws BudgetExhausted where the budget has
- * not enough.
+ * closed. Holding again adds, unless `once` names what is held already.
+ * @param lease.carried what the lease has left over of an earlier hold and this one uses: added where it is gone.
+ * @throws BudgetExhausted where the budget has not enough.
  */
 export async function holdLease(
   runtime: Source,
   jobId: string,
-  lease: { id: string; more: Amounts; until: number; standing?: true; once?: string },
+  lease: { id: string; more: Amounts; carried?: Amounts; until: number; standing?: true; once?: string },
 ): Promise<void> {
   for (;;) {
     const state = budgetState(await runtime.records.get(budgetKey(jobId)));
-    const before: LeaseState = state.leases.get(lease.id) ?? { until: 0, held: amounts(), folded: amounts() };
+    const before: LeaseState = state.leases.get(lease.id) ?? {
+      until: 0,
+      held: amounts(),
+      // One of this name may have been closed: what its rows show is in `spent` already.
+      folded: lease.once === undefined ? amounts() : await usedUnder(runtime.records, jobId, lease.id),
+    };
     if (lease.once !== undefined && before.holds?.includes(lease.once)) return;
+    const more = state.leases.has(lease.id) ? lease.more : sumOf(lease.more, lease.carried ?? amounts());
     const held = amounts();
     const taken: Partial<Amounts> = {};
     if (state.closed || runtime.clock.now() >= (state.secondsUntil ?? Infinity)) {
@@ -116,13 +123,13 @@ export async function holdLease(
     }
     for (const unit of UNITS) {
       if (state.cap[unit] === undefined) continue;
-      if (state.remaining[unit] < lease.more[unit]) {
+      if (state.remaining[unit] < more[unit]) {
         throw budgetExhausted(
-          `The budget of ${jobId} has ${state.remaining[unit]} ${unit} left; the batch may need ${lease.more[unit]}.`,
+          `The budget of ${jobId} has ${state.remaining[unit]} ${unit} left; the batch may need ${more[unit]}.`,
         );
       }
-      held[unit] = before.held[unit] + lease.more[unit];
-      taken[unit] = -lease.more[unit];
+      held[unit] = before.held[unit] + more[unit];
+      taken[unit] = -more[unit];
     }
     const next: LeaseState = {
       ...before,
@@ -146,6 +153,14 @@ export async function holdLease(
       if (!isError(error, 'Conflict')) throw error;
     }
   }
+}
+
+/** What the settled rows of a lease have used. */
+async function usedUnder(records: Records, jobId: string, leaseId: string): Promise<Amounts> {
+  const rows = await rowsOfLease(records, jobId, leaseId);
+  return rows
+    .filter(({ state }) => state === 'settled')
+    .reduce((sum, row) => sumOf(sum, usesOf(row)), amounts());
 }
 
 async function settleOpenRows(

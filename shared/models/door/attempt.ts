@@ -91,11 +91,18 @@ const subjectOf = ({ ctx, model }: Pick<AttemptTask, 'ctx' | 'model'>) => ({
   provider: model.provider,
 });
 
-const signalOf = ({ ctx, signal }: AttemptTask): AbortSignal | undefined =>
+const signalOf = ({ ctx, signal }: Waiting): AbortSignal | undefined =>
   signal && ctx.signal ? AbortSignal.any([signal, ctx.signal]) : (signal ?? ctx.signal);
 
+/** What waits for a model: an attempt, or the submission of one. */
+type Waiting = Pick<AttemptTask, 'ctx' | 'model' | 'signal'>;
+
 /** Waits while the breaker is open. @returns an error where that would take too long. */
-async function awaitBreaker(door: Door, gate: Gate, task: AttemptTask): Promise<ProviderError | undefined> {
+export async function awaitBreaker(
+  door: Door,
+  gate: Gate,
+  task: Waiting,
+): Promise<ProviderError | undefined> {
   const { clock } = task.ctx.runtime;
   const start = clock.now();
   for (;;) {
@@ -114,7 +121,7 @@ async function awaitBreaker(door: Door, gate: Gate, task: AttemptTask): Promise<
   }
 }
 
-async function sleepUnlessAborted(task: AttemptTask, ms: number): Promise<void> {
+async function sleepUnlessAborted(task: Waiting, ms: number): Promise<void> {
   try {
     await task.ctx.runtime.clock.sleep(ms, signalOf(task));
   } catch (error) {

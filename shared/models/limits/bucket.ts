@@ -88,6 +88,21 @@ export class RateBucket {
     this.#owed += units;
   }
 
+  /** Moves `tat` by what `correct` was told, for processes that may not take again. */
+  async settle(): Promise<void> {
+    while (this.#owed !== 0) {
+      const { tat, absent } = await this.#current();
+      const owed = this.#owed;
+      const now = this.#clock.now();
+      // Units of the past are worth nothing: they came back with time.
+      if (owed > 0 || tat > now) {
+        const to = Math.max(tat, now) + this.#ms(owed);
+        if (!(await this.#swap(tat, absent, Math.max(to, now)))) continue;
+      }
+      this.#owed -= owed;
+    }
+  }
+
   /** Nothing begins before `time`: a server said so. */
   async pauseUntil(time: number): Promise<void> {
     this.#left.count = 0;

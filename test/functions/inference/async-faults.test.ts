@@ -45,8 +45,12 @@ describe('asynchronous calls', () => {
     await Promise.all([1, 2, 3].map(() => world.deliver(completed(world.idOf(0)))));
     expect(world.submitted.filter((id) => id === world.idOf(0, 1))).toHaveLength(1);
     const reask = (await rows()).find(({ kind }) => kind === 'reask')!;
-    expect((await budgetOf(world.runtime, JOB)).remaining.micros).toBe(before - reask.reservedMicros);
-    expect(before).toBeLessThan(2 * reask.reservedMicros);
+    // The first call's reservation pays for it as far as it was not used.
+    const first = (await rows()).find(({ attemptId }) => attemptId === world.idOf(0))!;
+    const more = reask.reservedMicros - (first.reservedMicros - 15);
+    expect(more).toBeGreaterThan(0);
+    expect((await budgetOf(world.runtime, JOB)).remaining.micros).toBe(before - more);
+    expect(before).toBeLessThan(2 * more);
     await world.answer(world.idOf(0, 1), '{"a": 1}');
     await world.answer(world.idOf(1), '{"a": 2}');
     for (const id of [world.idOf(0, 1), world.idOf(1)]) await world.deliver(completed(id));

@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { attemptIdOf, batchIdOf, callKey, callOf } from '#shared/models/batch/async/records.ts';
 import { openBudget } from '#shared/models/budget.ts';
 import { writeJsonl } from '#shared/storage/jsonl.ts';
-import type { ArtifactRef, Json, Workflows } from '#shared/storage/ports.ts';
+import type { ArtifactRef, Json, Records, Workflows } from '#shared/storage/ports.ts';
+import type { Clock } from '#shared/determinism/clock.ts';
+import { conflict } from '#shared/task/errors.ts';
 import { withRuntime } from '#shared/task/runtime.ts';
 import { handler as infer } from '#functions/inference/infer.ts';
 import { handler as onResult } from '#functions/inference/on-result.ts';
@@ -18,20 +20,42 @@ export const PREFIX = `jobs/${JOB}/work/0`;
 /** When a call is lost: TTL, invocation time-out and the grace. */
 export const TTL_MS = (60 + 60) * 1000 + 300_000;
 
+/** What the endpoint says of a submission: 202 where a test says nothing. */
+export type Respond = (
+  attemptId: string,
+  nth: number,
+) => { status: number; headers?: Record<string, string>; body?: string } | undefined;
+
 /**
- * A world with an asynchronous endpoint that accepts everything and answers what the test says, and a batch of two
- * requests, `a` and `b`.
+ * A world with an asynchronous endpoint that accepts everything, or what `respond` lets through, and answers what the
+ * test says, and a batch of two requests, `a` and `b`.
  */
 export async function openAsyncWorld(
-  options: { microUsd?: number; request?: Record<string, unknown>; model?: Record<string, unknown> } = {},
+  options: {
+    microUsd?: number;
+    ids?: string[];
+    request?: Record<string, unknown>;
+    model?: Record<string, unknown>;
+    respond?: Respond;
+    /** The store of records; default: the embedded one. */
+    records?: (clock: Clock) => Records;
+  } = {},
 ) {
   const submitted: string[] = [];
+  const state: { respond: Respond | undefined; open: ReadonlySet<string> | undefined } = {
+    respond: options.respond,
+    open: undefined,
+  };
   const sent: Json[] = [];
   const beats = { count: 0 };
   const clock = manualClock();
   const server = createServer((req, res) => {
-    submitted.push(String(req.headers['x-amzn-sagemaker-inference-id']));
-    req.resume().on('end', () => res.writeHead(202, { 'content-type': 'application/json' }).end('{}'));
+    const attemptId = String(req.headers['x-amzn-sagemaker-inference-id']);
+    submitted.push(attemptId);
+    const { status, headers, body = '{}' } = state.respond?.(attemptId, submitted.length) ?? { status: 202 };
+    req
+      .resume()
+      .on('end', () => res.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const dir = await mkdtemp(join(tmpdir(), 'agentmill-async-'));
@@ -55,7 +79,10 @@ export async function openAsyncWorld(
   const workflows = {
     sendTaskSuccess: async (_token: string, output: Json) => void sent.push(output),
     sendTaskFailure: async (_token: string, failure: Json) => void sent.push(failure),
-    sendTaskHeartbeat: async () => void beats.count++,
+    sendTaskHeartbeat: async (token: string) => {
+      beats.count++;
+      if (state.open && !state.open.has(token)) throw conflict('TaskTimedOut');
+    },
   } as unknown as Workflows;
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const world = await embeddedRuntime({
@@ -64,11 +91,12 @@ export async function openAsyncWorld(
     env: { AGENTMILL_MODELS: models, AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME: url },
   });
   const { runtime } = world;
+  if (options.records) Object.assign(runtime, { records: options.records(clock) });
   await openBudget(runtime, JOB, { microUsd: options.microUsd ?? 1_000_000 });
   const requests: ArtifactRef = await writeJsonl(
     runtime.artifacts,
     `jobs/${JOB}/work/requests.jsonl`,
-    ['a', 'b'].map((id) => ({
+    (options.ids ?? ['a', 'b']).map((id) => ({
       id,
       role: { name: 'test/role', version: '1' },
       model: 'big',
@@ -89,8 +117,16 @@ export async function openAsyncWorld(
     requests,
     register,
     stored,
-    start: (more: { prefix?: string; cacheScope?: 'job' } = {}) =>
-      inside(() => infer({ ...event, mode: 'token', taskToken: 'T', ...more }, {})),
+    /** @param leftMs time that the task has. */
+    start: (more: { prefix?: string; cacheScope?: 'job'; taskToken?: string } = {}, leftMs = 900_000) =>
+      inside(() =>
+        infer(
+          { ...event, mode: 'token', taskToken: 'T', ...more },
+          { getRemainingTimeInMillis: () => leftMs },
+        ),
+      ),
+    /** What the endpoint says from now on, and which tokens somebody waits for. */
+    state,
     sweep: () => inside(sweep),
     deliver: (body: unknown) =>
       inside(() => onResult({ Records: [{ messageId: '1', body: JSON.stringify(body) }] })),
@@ -106,6 +142,12 @@ export async function openAsyncWorld(
       };
       await runtime.artifacts.put(outputKey, JSON.stringify(body));
       return outputKey;
+    },
+    /** Writes that the endpoint has failed; returns the key. */
+    async fail(attemptId: string, reason: string): Promise<string> {
+      const { failureKey } = await stored(attemptId);
+      await runtime.artifacts.put(failureKey, reason);
+      return failureKey;
     },
     async close(): Promise<void> {
       await world.close();

@@ -4,7 +4,7 @@ import { itemPages } from '#shared/storage/all-items.ts';
 import { readJson } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef, Json, RecordItem, RecordPut } from '#shared/storage/ports.ts';
 import type { Runtime } from '#shared/task/runtime.ts';
-import type { InferRequest, InferResult, LedgerRow } from '../../types.ts';
+import type { InferErrorCode, InferRequest, InferResult, LedgerRow } from '../../types.ts';
 import type { BatchOutput } from '../checkpoint.ts';
 
 /** Records of batches that wait for an asynchronous endpoint (model-inference section 4). */
@@ -24,6 +24,11 @@ export interface AsyncBatch {
   /** All lines are known: the batch may end. */
   filled: boolean;
   output?: BatchOutput;
+  /** It ended with an error, and goes on with its lines without an answer when it is submitted again. */
+  failure?: { error: string; cause: string };
+  /** How often it was taken up after such an end, and the lines that were then asked. */
+  turn?: number;
+  asked?: number[];
 }
 
 export interface AsyncCall {
@@ -31,7 +36,8 @@ export interface AsyncCall {
   batchId: string;
   line: number;
   ordinal: number;
-  state: 'SUBMITTING' | 'WAITING' | 'DONE' | 'EXPIRED';
+  /** `REFUSED`: the endpoint did not take it; the line's next attempt is due at `retryAt`. */
+  state: 'SUBMITTING' | 'WAITING' | 'REFUSED' | 'DONE' | 'EXPIRED';
   outputKey: string;
   failureKey: string;
   outputBucket?: string;
@@ -43,8 +49,20 @@ export interface AsyncCall {
   row: LedgerRow;
   /** The original request; in an artifact where it is large. */
   request: InferRequest | { artifact: string };
-  /** What this attempt was sent, when it is a re-ask. */
   reask: boolean;
+  /** What this attempt was sent, when it is a re-ask. */
+  sent?: InferRequest | { artifact: string };
+  /** What it took of the limits, for the settlement. */
+  taken?: { bytes: number; tokens: number };
+  /** It was let through a half-open breaker, which waits for what comes of it. */
+  probe?: true;
+  /** How often the line's attempts before this one failed, by code. */
+  failures?: Partial<Record<InferErrorCode, number>>;
+  /** The budget did not pay for the attempt after it. */
+  unpaid?: true;
+  /** Of a refused one. */
+  retryAt?: number;
+  refused?: { code: InferErrorCode; billed: 'yes' | 'no' | 'unknown'; message: string };
 }
 
 const MAX_INLINE_BYTES = 100_000;
@@ -72,8 +90,12 @@ export const callOf = (item: RecordItem): AsyncCall => item.attributes.call as u
 export const batchOf = (item: RecordItem): AsyncBatch => item.attributes.batch as unknown as AsyncBatch;
 export const outstandingOf = (item: RecordItem): number => Number(item.attributes.outstanding ?? 0);
 
-/** When the sweep looks at a call next: 2 minutes after submission, then at doubling intervals up to 15 minutes. */
+/**
+ * When the sweep looks at a call next: 2 minutes after submission, then at doubling intervals up to 15 minutes; at a
+ * refused one when the next attempt may go.
+ */
 export function dueAt(call: AsyncCall): number {
+  if (call.state === 'REFUSED') return call.retryAt ?? call.submittedAt;
   let at = call.submittedAt + FIRST_CHECK_MS;
   for (let k = 0, step = FIRST_CHECK_MS; k < call.checks; k++, step = Math.min(step * 2, LAST_CHECK_MS))
     at += step;
@@ -82,7 +104,7 @@ export function dueAt(call: AsyncCall): number {
 
 /** A call's record; listed for the sweep while it is live. */
 export function callRecord(call: AsyncCall): RecordPut {
-  const live = call.state === 'SUBMITTING' || call.state === 'WAITING';
+  const live = call.state === 'SUBMITTING' || call.state === 'WAITING' || call.state === 'REFUSED';
   return {
     ...callKey(call.attemptId),
     attributes: { call: call as unknown as Json },
@@ -91,29 +113,53 @@ export function callRecord(call: AsyncCall): RecordPut {
   };
 }
 
+/** Ordinals of one turn of a batch: more than a line has attempts. */
+const TURN = 100;
+/** The ordinal of a line's first attempt in this turn. */
+export const firstOrdinal = ({ turn = 0 }: AsyncBatch): number => turn * TURN;
+
+/** The record of a batch with lines to ask, live from now on. */
+export const batchRecord = (
+  batch: AsyncBatch,
+  now: number,
+  outstanding: number,
+): RecordPut & { attributes: Record<string, Json> } => ({
+  ...batchKey(batch.batchId),
+  attributes: { batch: batch as unknown as Json, outstanding },
+  g1: heartbeatIndex(batch.batchId, now),
+});
+
 export const heartbeatIndex = (batchId: string, at: number) => ({
   pk: LIVE_BATCHES,
   sk: `${isoTime(at)}#${batchId}`,
 });
 export const endedIndex = (batchId: string) => ({ pk: ENDED, sk: batchId });
 
-/** A request as a call keeps it. */
+/** A request as a call keeps it: in an artifact where it is large. */
 export async function keptRequest(
   runtime: Runtime,
   batch: AsyncBatch,
-  line: number,
+  name: string,
   request: InferRequest,
 ): Promise<AsyncCall['request']> {
   const text = JSON.stringify(request);
   if (Buffer.byteLength(text) <= MAX_INLINE_BYTES) return request;
-  const key = `jobs/${batch.jobId}/async/requests/${batch.batchId}-${line}.json`;
+  const key = `jobs/${batch.jobId}/async/requests/${batch.batchId}-${name}.json`;
   await runtime.artifacts.put(key, text, { contentType: 'application/json', tags: { keep: 'work' } });
   return { artifact: key };
 }
 
-export async function requestOf(runtime: Runtime, call: AsyncCall): Promise<InferRequest> {
-  if (!('artifact' in call.request)) return call.request;
-  return (await readJson(runtime.artifacts, call.request.artifact)) as InferRequest;
+/** The line's request as the batch has it. */
+export const requestOf = (runtime: Runtime, call: AsyncCall): Promise<InferRequest> =>
+  readKept(runtime, call.request);
+
+/** What the attempt was sent: the line's request, or the re-ask of it. */
+export const sentOf = (runtime: Runtime, call: AsyncCall): Promise<InferRequest> =>
+  readKept(runtime, call.sent ?? call.request);
+
+async function readKept(runtime: Runtime, kept: AsyncCall['request']): Promise<InferRequest> {
+  if (!('artifact' in kept)) return kept;
+  return (await readJson(runtime.artifacts, kept.artifact)) as InferRequest;
 }
 
 /** A finished line of a batch. */
@@ -149,23 +195,26 @@ export async function putLine(
     ...(cached ? { savedMicros } : {}),
     result: kept,
   } as unknown as Record<string, Json>;
-  await runtime.records.put({ pk: batchKey(batch.batchId).pk, sk: lineSk(line), attributes });
+  await runtime.records.put({ ...lineKey(batch.batchId, line), attributes });
 }
 
+export const lineKey = (batchId: string, line: number) => ({ pk: batchKey(batchId).pk, sk: lineSk(line) });
+
 export async function hasLine(runtime: Runtime, batchId: string, line: number): Promise<boolean> {
-  return (await runtime.records.get({ pk: batchKey(batchId).pk, sk: lineSk(line) })) !== undefined;
+  return (await runtime.records.get(lineKey(batchId, line))) !== undefined;
 }
 
 /** The lines of a batch in order. */
 export async function* linesOf(
   runtime: Runtime,
   batchId: string,
-): AsyncGenerator<Pick<AsyncLine, 'cached' | 'savedMicros'> & { result: InferResult }> {
+): AsyncGenerator<Omit<AsyncLine, 'result'> & { result: InferResult }> {
   const { pk } = batchKey(batchId);
   for await (const page of itemPages(runtime.records, { pk, sk: { prefix: 'LINE#' } })) {
     for (const item of page) {
-      const { cached, savedMicros, result } = item.attributes as unknown as AsyncLine;
+      const { line, cached, savedMicros, result } = item.attributes as unknown as AsyncLine;
       yield {
+        line,
         cached,
         ...(savedMicros === undefined ? {} : { savedMicros }),
         result:

@@ -1,44 +1,38 @@
-import { isoTime } from '#shared/determinism/clock.ts';
 import { readJsonl } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef, Json } from '#shared/storage/ports.ts';
-import { invalidInput, isError } from '#shared/task/errors.ts';
+import { invalidInput, isError, modelUnavailable } from '#shared/task/errors.ts';
 import { amounts, sumOf } from '../../budget/item.ts';
 import { holdLease } from '../../budget/sweep.ts';
-import { cacheKey, keyedModel } from '../../cache/key.ts';
 import type { InferContext } from '../../context.ts';
-import { CODES } from '../../door/codes.ts';
 import type { Door } from '../../door/door.ts';
 import { okResult } from '../../door/result.ts';
 import { cacheRow } from '../../ledger/cache-row.ts';
 import { needOf } from '../../ledger/cost.ts';
-import { OPEN } from '../../ledger/row.ts';
-import { backOffMs } from '../../limits/back-off.ts';
-import { asyncExpiry, planAsync, submitAsync } from '../../providers/sagemaker-async.ts';
-import { priceAt, priceVersionOf } from '../../registry.ts';
+import { asyncExpiry } from '../../providers/sagemaker-async.ts';
+import { priceAt } from '../../registry.ts';
 import { checkRequest } from '../../request-schema.ts';
 import { checkSchemas } from '../../structured-output.ts';
-import { ProviderError, type InferRequest, type LedgerRow, type ModelEntry } from '../../types.ts';
-import { finishLine, failCall } from './complete.ts';
+import type { InferRequest, ModelEntry } from '../../types.ts';
+import { unfinished, type BatchOutput } from '../checkpoint.ts';
+import { EarlyStop } from '../early-stop.ts';
+import { watchForStop } from '../stop.ts';
+import { keyIn, submitCall } from './attempt.ts';
+import { finishLine, linesToAsk, reopenBatch } from './lines.ts';
 import {
-  aliasKey,
   attemptIdOf,
   batchIdOf,
   batchKey,
   batchOf,
-  callKey,
-  callOf,
-  callRecord,
+  batchRecord,
+  firstOrdinal,
   hasLine,
   heartbeatIndex,
-  keptRequest,
   putLine,
   type AsyncBatch,
-  type AsyncCall,
 } from './records.ts';
 
 const MAX_LINES = 1000;
 const MAX_LINE_BYTES = 1024 * 1024;
-const SUBMIT_MS = 60_000;
 
 /** The asynchronous model that a file of requests asks, or undefined when it asks direct ones. */
 export async function asyncModelOf(
@@ -57,16 +51,19 @@ export async function asyncModelOf(
 
 /**
  * Submits a batch to an asynchronous endpoint and returns; completions end it and answer `taskToken`
- * (`completeCall`). Repeating it, with the same or a new token, submits what is missing and nothing twice.
+ * (`completeCall`). Repeating it, with the same or a new token, submits what is missing and nothing twice; a batch that
+ * ended with an error goes on with its lines that have no answer.
+ * @returns an output that is not done where limits left no time for all of it: the same call again goes on.
  * @throws InvalidInput for a bad line, a repeated id, mixed models or more than 1,000 lines; BudgetExhausted when the
- *   worst case of the whole batch cannot be reserved.
+ *   worst case of the whole batch cannot be reserved; ModelUnavailable while the breaker stays open or when most lines
+ *   are refused; Cancelled.
  */
 export async function submitBatch(
   door: Door,
   input: { requests: ArtifactRef; prefix: string; taskToken: string },
   model: ModelEntry,
   ctx: InferContext,
-): Promise<void> {
+): Promise<BatchOutput | undefined> {
   const { runtime } = ctx;
   const { records, clock } = runtime;
   const requests = await readAll(input.requests, model, ctx);
@@ -84,33 +81,67 @@ export async function submitBatch(
     filled: true,
     ...(ctx.cacheScope === 'job' ? { cacheScope: 'job' } : {}),
   };
-  const g1 = heartbeatIndex(batchId, clock.now());
   const found = await records.get(batchKey(batchId));
-  if (found) {
-    const output = batchOf(found).output;
-    if (output) return runtime.workflows.sendTaskSuccess(input.taskToken, output as unknown as Json);
-    await records.update(batchKey(batchId), { set: { batch: batch as unknown as Json }, g1 });
-  } else {
-    // Money first: a batch that cannot be paid for leaves nothing behind.
-    const price = priceAt(model, clock.now());
-    const more = requests.reduce((sum, request) => sumOf(sum, needOf(request, model, price)), amounts());
-    const until = asyncExpiry(model, clock.now());
-    await holdLease(runtime, ctx.jobId, { id: batchId, more, until, once: 'all' });
-    await records
-      .put(
-        {
-          ...batchKey(batchId),
-          attributes: { batch: batch as unknown as Json, outstanding: requests.length },
-          g1,
-        },
-        { ifAbsent: true },
-      )
-      .catch((error: unknown) => {
-        if (!isError(error, 'Conflict')) throw error;
-      });
+  const known = found && batchOf(found);
+  if (known?.output) {
+    await runtime.workflows.sendTaskSuccess(input.taskToken, known.output as unknown as Json);
+    return undefined;
   }
-  if (requests.length === 0) return finishLine(door, batch, -1, ctx);
+  const hold = (lines: InferRequest[], once: string): Promise<void> => {
+    const price = priceAt(model, clock.now());
+    const more = lines.reduce((sum, request) => sumOf(sum, needOf(request, model, price)), amounts());
+    return holdLease(runtime, ctx.jobId, { id: batchId, more, until: asyncExpiry(model, clock.now()), once });
+  };
+  if (!found) {
+    // Money first: a batch that cannot be paid for leaves nothing behind.
+    await hold(requests, 'all');
+    await records
+      .put(batchRecord(batch, clock.now(), requests.length), { ifAbsent: true })
+      .catch(unlessThere);
+  } else if (known!.failure && known!.taskToken === input.taskToken) {
+    // The same task once more: its answer may not have come through.
+    await runtime.workflows.sendTaskFailure(input.taskToken, known!.failure);
+    return undefined;
+  } else if (known!.failure) {
+    Object.assign(batch, { turn: (known!.turn ?? 0) + 1, asked: await linesToAsk(runtime, known!) });
+    const lines = batch.asked!.map((line) => requests[line]!);
+    if (lines.length > 0) await hold(lines, `turn ${batch.turn}`);
+    await reopenBatch(batch, found, ctx);
+  } else {
+    if (known!.turn !== undefined) Object.assign(batch, { turn: known!.turn, asked: known!.asked });
+    const g1 = heartbeatIndex(batchId, clock.now());
+    await records.update(batchKey(batchId), { set: { batch: batch as unknown as Json }, g1 });
+  }
+  let stopped: Error | undefined;
+  const watch = watchForStop(runtime, ctx.jobId, ctx.signal, (reason) => (stopped = reason));
+  try {
+    await submitLines(door, batch, requests, model, { ...ctx, signal: watch.signal }, () => stopped);
+    return undefined;
+  } catch (error) {
+    if (!isError(error, 'DeadlineExceeded')) throw error;
+    return unfinished(input.prefix, { total: 0, ok: 0, rejected: 0, failed: 0, cached: 0 }, 0);
+  } finally {
+    watch.dispose();
+  }
+}
+
+/** Submits the lines that nobody has, and gives those from the cache that are there. @throws as submitBatch. */
+async function submitLines(
+  door: Door,
+  batch: AsyncBatch,
+  requests: InferRequest[],
+  model: ModelEntry,
+  ctx: InferContext,
+  stopped: () => Error | undefined,
+): Promise<void> {
+  const { runtime } = ctx;
+  const { batchId } = batch;
+  const ordinal = firstOrdinal(batch);
+  const early = new EarlyStop();
+  if (requests.length === 0 || batch.asked?.length === 0) return finishLine(door, batch, -1, ctx);
   for (const [line, request] of requests.entries()) {
+    const reason = stopped();
+    if (reason) throw reason;
     if (await hasLine(runtime, batchId, line)) {
       await finishLine(door, batch, line, ctx);
       continue;
@@ -119,7 +150,7 @@ export async function submitBatch(
     const hit = (request.cache ?? 'use') === 'use' ? await door.cache.get(key) : undefined;
     if (hit) {
       // The id is the line's, so that a submission that is repeated counts the hit once.
-      const attemptId = attemptIdOf(batchId, line, 0);
+      const attemptId = attemptIdOf(batchId, line, ordinal);
       await door.ledger.write(cacheRow(request, ctx, key, hit, attemptId), attemptId.at(-1));
       door.metrics.add(
         { workflow: ctx.workflow, model: hit.answer.model, provider: hit.answer.provider },
@@ -127,13 +158,18 @@ export async function submitBatch(
       );
       await putLine(runtime, batch, line, okResult(request, key, hit.answer), hit.costMicros);
       await finishLine(door, batch, line, ctx);
-    } else
-      await submitCall(door, batch, model, { line, ordinal: 0, request, sent: request, reask: false }, ctx);
+      continue;
+    }
+    const attempt = { line, ordinal, request, sent: request, reask: false };
+    const ended = await submitCall(door, batch, model, attempt, ctx);
+    if (ended && early.note(ended))
+      throw modelUnavailable(`The batch at ${model.name} was stopped: ${early.text}.`);
   }
 }
 
-const keyIn = (batch: AsyncBatch, request: InferRequest, model: ModelEntry): string =>
-  cacheKey(request, keyedModel(model), batch.cacheScope === 'job' ? batch.jobId : undefined);
+function unlessThere(error: unknown): void {
+  if (!isError(error, 'Conflict')) throw error;
+}
 
 async function readAll(ref: ArtifactRef, model: ModelEntry, ctx: InferContext): Promise<InferRequest[]> {
   const requests: InferRequest[] = [];
@@ -154,121 +190,4 @@ async function readAll(ref: ArtifactRef, model: ModelEntry, ctx: InferContext): 
       throw invalidInput(`${ref.key} has more than ${MAX_LINES} requests; split it.`);
   }
   return requests;
-}
-
-/**
- * Submits one attempt of a line. Its record is written first: who finds it there has been beaten, and does not submit;
- * a process that died between the two leaves it to the sweep, which finds the output or the expiry.
- */
-export async function submitCall(
-  door: Door,
-  batch: AsyncBatch,
-  model: ModelEntry,
-  attempt: { line: number; ordinal: number; request: InferRequest; sent: InferRequest; reask: boolean },
-  ctx: InferContext,
-): Promise<void> {
-  const { runtime } = ctx;
-  const { records, clock } = runtime;
-  const { line, ordinal, request, sent, reask } = attempt;
-  const attemptId = attemptIdOf(batch.batchId, line, ordinal);
-  const plan = planAsync({ jobId: batch.jobId, requestHash: attemptId, ordinal });
-  const now = clock.now();
-  const call: AsyncCall = {
-    attemptId,
-    batchId: batch.batchId,
-    line,
-    ordinal,
-    state: 'SUBMITTING',
-    outputKey: plan.outputKey,
-    failureKey: plan.failureKey,
-    submittedAt: now,
-    expiresAt: asyncExpiry(model, now),
-    checks: 0,
-    row: openRow(batch, model, attempt, attemptId, now),
-    request: await keptRequest(runtime, batch, line, request),
-    reask,
-  };
-  try {
-    await records.put(callRecord(call), { ifAbsent: true });
-  } catch (error) {
-    if (isError(error, 'Conflict')) return;
-    throw error;
-  }
-  await door.ledger.write(call.row);
-  for (let k = 1; ; k++) {
-    try {
-      const submission = await submitAsync(
-        {
-          attemptId,
-          model,
-          request: sent,
-          idempotencyKey: attemptId,
-          timeoutMs: SUBMIT_MS,
-          signal: ctx.signal ?? new AbortController().signal,
-        },
-        { runtime, roleOf: ctx.roleOf },
-        plan,
-      );
-      const { outputKey, failureKey, outputBucket, failureBucket, expiresAt } = submission;
-      const waiting: AsyncCall = {
-        ...call,
-        state: 'WAITING',
-        outputKey,
-        failureKey,
-        expiresAt,
-        ...(outputBucket ? { outputBucket } : {}),
-        ...(failureBucket ? { failureBucket } : {}),
-      };
-      for (const key of [outputKey, failureKey]) {
-        if (!key.includes(attemptId)) await records.put({ ...aliasKey(key), attributes: { attemptId } });
-      }
-      // A completion may have been faster: then the record has moved on, and stays so.
-      const current = await records.get(callKey(attemptId));
-      if (current && callOf(current).state === 'SUBMITTING') {
-        await records.put(callRecord(waiting), { ifVersion: current.version }).catch((error: unknown) => {
-          if (!isError(error, 'Conflict')) throw error;
-        });
-      }
-      return;
-    } catch (error) {
-      if (!(error instanceof ProviderError)) throw error;
-      if (k >= CODES[error.code].attempts) return failCall(door, call, error, ctx);
-      await clock.sleep(backOffMs(k, ctx.rng, error.retryAfterMs), ctx.signal);
-    }
-  }
-}
-
-function openRow(
-  batch: AsyncBatch,
-  model: ModelEntry,
-  {
-    request,
-    sent,
-    ordinal,
-    reask,
-  }: { request: InferRequest; sent: InferRequest; ordinal: number; reask: boolean },
-  attemptId: string,
-  now: number,
-): LedgerRow {
-  const price = priceAt(model, now);
-  return {
-    attemptId,
-    jobId: batch.jobId,
-    workflow: batch.workflow,
-    stage: batch.stage,
-    requestId: request.id,
-    role: request.role.name,
-    roleVersion: request.role.version,
-    model: model.name,
-    provider: model.provider,
-    kind: reask ? 'reask' : 'call',
-    ...OPEN,
-    reservedMicros: needOf(sent, model, price).micros,
-    priceVersion: priceVersionOf(model, price),
-    leaseId: batch.batchId,
-    attempt: ordinal + 1,
-    queuedMs: 0,
-    startedAt: isoTime(now),
-    cacheKey: keyIn(batch, request, model),
-  };
 }

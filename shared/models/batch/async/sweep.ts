@@ -5,7 +5,16 @@ import { isError } from '#shared/task/errors.ts';
 import type { Door } from '../../door/door.ts';
 import { logError } from '../../observability/log.ts';
 import { completeCall, type CompletionContext } from './complete.ts';
-import { batchOf, callKey, callOf, callRecord, DUE_CALLS, heartbeatIndex, LIVE_BATCHES } from './records.ts';
+import {
+  batchOf,
+  callKey,
+  callOf,
+  callRecord,
+  DUE_CALLS,
+  endedIndex,
+  heartbeatIndex,
+  LIVE_BATCHES,
+} from './records.ts';
 
 const HEARTBEAT_MS = 300_000;
 
@@ -47,14 +56,16 @@ export async function sweepAsync(door: Door, base: CompletionContext): Promise<n
   }
   for await (const item of listed(base, LIVE_BATCHES, now - HEARTBEAT_MS)) {
     const { batchId, taskToken } = batchOf(item);
+    let g1 = heartbeatIndex(batchId, now);
     try {
       await runtime.workflows.sendTaskHeartbeat(taskToken);
     } catch (error) {
-      // Nobody waits any more; the answers are still worth caching, so the batch goes on.
+      // Nobody waits any more; the answers are still worth caching, so its calls go on. A new token lists it again.
       if (!isError(error, 'Conflict') && !isError(error, 'InvalidInput')) throw error;
+      g1 = endedIndex(batchId);
     }
     await records
-      .update({ pk: item.pk, sk: item.sk }, { g1: heartbeatIndex(batchId, now) }, { ifVersion: item.version })
+      .update({ pk: item.pk, sk: item.sk }, { g1 }, { ifVersion: item.version })
       .catch(ignoreConflict);
   }
   door.metrics.flush(runtime);
