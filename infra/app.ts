@@ -9,7 +9,11 @@ import { checkedPlatform } from './checked.ts';
 const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as {
   version: string;
 };
-const app = new App({ analyticsReporting: false });
+const app = new App({
+  analyticsReporting: false,
+  // Its rules read templates for longer than they take to make, and change none: who compares templates may do without.
+  builtinCloudFormationValidation: process.env.AGENTMILL_VALIDATION !== 'off',
+});
 addNag(app);
 buildPlatform(app, { ...checkedPlatform(), version });
 app.synth();

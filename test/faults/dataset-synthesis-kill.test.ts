@@ -51,7 +51,7 @@ function runOf(documents: string): string[] {
     ...['run', 'dataset-synthesis', '--file', file],
     // Several children of every map, and several parts of the output.
     ...['--set', 'batch.documentsPerShard=5', '--set', 'batch.pairsPerShard=10'],
-    ...['--set', 'output.recordsPerPart=20'],
+    ...['--set', 'output.recordsPerPart=10'],
   ];
 }
 
@@ -66,7 +66,7 @@ async function undisturbed(run: string[], env: Record<string, string> = {}) {
 
 describe('a dataset-synthesis job whose process is killed', () => {
   it('SIGKILL at 20 random moments, `agentmill resume`: output/data byte-identical, no recorded model call repeated', async () => {
-    const run = runOf(Array.from({ length: 30 }, (_, n) => `${town(n)}\n`).join(''));
+    const run = runOf(Array.from({ length: 16 }, (_, n) => `${town(n)}\n`).join(''));
     const quiet = await undisturbed(run);
     expect(Object.keys(quiet.data).length).toBeGreaterThanOrEqual(4);
 
@@ -116,9 +116,9 @@ describe('a dataset-synthesis job whose process is killed', () => {
       };
       writeFileSync(models, JSON.stringify({ models: [entry], routes: [] }));
       const env = { AGENTMILL_MODELS: models };
-      const run = [...runOf(jsonl(Array.from({ length: 20 }, (_, n) => bridge(n)))), '--model', 'stub'];
+      const run = [...runOf(jsonl(Array.from({ length: 12 }, (_, n) => bridge(n)))), '--model', 'stub'];
       const quiet = await undisturbed(run, env);
-      expect(stub.answered).toHaveLength(20 * 6);
+      expect(stub.answered).toHaveLength(12 * 6);
       stub.requests.length = 0;
 
       const dataDir = freshDirectory();

@@ -22,7 +22,12 @@ const SOURCES = [
  * Runs `cdk synth` on a copy of the tree, as on a machine without AWS settings, Docker or a network. Every stack is
  * synthesised; naming one leaves the bundles of the others out, which take most of the time (`npm run synth` makes all).
  */
-async function synth(base: string, name: string, from: string): Promise<string> {
+async function synth(
+  base: string,
+  name: string,
+  from: string,
+  env: Record<string, string> = {},
+): Promise<string> {
   const dir = join(base, name);
   for (const source of SOURCES) cpSync(join(from, source), join(dir, source), { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), join(dir, 'node_modules'));
@@ -49,6 +54,7 @@ async function synth(base: string, name: string, from: string): Promise<string> 
         HTTP_PROXY: nowhere,
         HTTPS_PROXY: nowhere,
         CI: '1',
+        ...env,
       },
       maxBuffer: 1e8,
     },
@@ -84,7 +90,8 @@ describe('synth', () => {
   beforeAll(async () => {
     const first = await synth(base, 'first', ROOT);
     // From the copy: the tree may be at work under a developer's hands.
-    outputs = [first, await synth(base, 'other-place', join(base, 'first'))];
+    const second = await synth(base, 'other-place', join(base, 'first'), { AGENTMILL_VALIDATION: 'off' });
+    outputs = [first, second];
   }, 900_000);
   afterAll(() => rmSync(base, { recursive: true, force: true }));
 
