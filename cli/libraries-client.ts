@@ -1,6 +1,6 @@
 import type { McpTool } from '#shared/library/exports.ts';
 import type { SearchHit } from '#shared/library/search.ts';
-import type { Alias, LibraryTool } from '#shared/library/types.ts';
+import { TOOL_NAME, type Alias, type LibraryTool } from '#shared/library/types.ts';
 import type { ApiClient } from './client.ts';
 import { CliError, EXIT } from './exit.ts';
 
@@ -86,8 +86,15 @@ export class LibrariesClient {
     return this.#of(libraryId, this.#client.request('POST', at(libraryId, '/search'), { body }));
   }
 
-  invoke(libraryId: string, name: string, body: Record<string, unknown>): Promise<InvokeAnswer> {
-    return this.#client.request('POST', at(libraryId, `/tools/${encodeURIComponent(name)}/invoke`), { body });
+  async invoke(libraryId: string, name: string, body: Record<string, unknown>): Promise<InvokeAnswer> {
+    // What is no name is no path either.
+    if (!TOOL_NAME.test(name)) {
+      throw new CliError(
+        EXIT.notFound,
+        `The library "${libraryId}" has no tool ${JSON.stringify(name.slice(0, 64))}.`,
+      );
+    }
+    return this.#client.request('POST', at(libraryId, `/tools/${name}/invoke`), { body });
   }
 
   alias(libraryId: string, body: Record<string, unknown>): Promise<Alias> {

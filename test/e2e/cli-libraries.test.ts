@@ -1,15 +1,17 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { librariesCommand, type LibraryOptions } from '#cli/commands/libraries.ts';
+import { serveMcp } from '#cli/commands/mcp.ts';
 import type { CommandContext } from '#cli/context.ts';
 import { makeOutput, type Output } from '#cli/output.ts';
 import { resolveSettings } from '#cli/settings.ts';
 import type { Library } from '#shared/library/types.ts';
-import { libraryTool, PROFIT, publishTools } from '#test/support/library.ts';
+import { hundredTools, libraryTool, PROFIT, publishTools } from '#test/support/library.ts';
 import { embeddedRuntime } from '#test/support/runtime.ts';
 import { ROOT, start, type Ran } from './cli-command.ts';
 
@@ -147,13 +149,107 @@ describe('agentmill mcp', () => {
         isError: true,
         content: [{ type: 'text', text: expect.stringMatching(/^ZeroDivisionError/) }],
       });
-      await expect(call(PROFIT.name, { quantity: 'many' })).rejects.toThrow(
-        /arguments do not fit.*quantity/s,
-      );
-      await expect(call('nothing', {})).rejects.toThrow(/no tool "nothing"/);
+      // For the model to put right: MCP's revision of November 2025, SEP-1303.
+      expect(await call(PROFIT.name, { quantity: 'many' })).toMatchObject({
+        isError: true,
+        content: [{ type: 'text', text: expect.stringMatching(/arguments do not fit.*quantity/s) }],
+      });
+      await expect(call('nothing', {})).rejects.toThrow(/-32602.*no tool "nothing"/);
+      await expect(call('../x?y=1', {})).rejects.toThrow(/-32602.*no tool "..\/x\?y=1"/);
     } finally {
       await client.close();
     }
+  });
+
+  /** What the server answers to lines that are all written before any is read; stdin ends after them. */
+  async function piped(library: string, lines: readonly unknown[]) {
+    const [stdin, stdout] = [new PassThrough(), new PassThrough()];
+    const notes: string[] = [];
+    const output: Output = {
+      ...makeOutput({ json: false, quiet: true, color: false }),
+      note: (text) => void notes.push(text),
+    };
+    const settings = resolveSettings({ dataDir: dir }, {}, dir);
+    const interrupted = new AbortController().signal;
+    stdin.end(lines.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join(''));
+    const code = await serveMcp({ settings, output, interrupted }, { library }, { stdin, stdout });
+    const answers = String(stdout.read() ?? '')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Answer);
+    return { code, notes, answers: new Map(answers.map((answer) => [answer.id, answer])) };
+  }
+  interface Answer {
+    jsonrpc: '2.0';
+    id: number;
+    result?: { tools?: { name: string }[]; nextCursor?: string; content?: { text: string }[] };
+    error?: { code: number; message: string };
+  }
+  const ask = (id: number, method: string, params?: unknown) => ({ jsonrpc: '2.0', id, method, params });
+
+  test(
+    'answers what was asked before its input ended, line by line, whatever is between',
+    PATIENCE,
+    async () => {
+      const call = { name: PROFIT.name, arguments: { quantity: 24, price: 3 } };
+      const { code, notes, answers } = await piped('sums', [
+        '{not json',
+        '',
+        '"text"',
+        { a: 1 },
+        [ask(90, 'ping'), ask(91, 'ping')],
+        ask(1, 'initialize', {
+          protocolVersion: '2025-06-18',
+          capabilities: {},
+          clientInfo: { name: 'raw', version: '1' },
+        }),
+        { jsonrpc: '2.0', method: 'notifications/initialized' },
+        ask(2, 'ping'),
+        ask(3, 'resources/list'),
+        ask(4, 'tools/list'),
+        ask(5, 'tools/list', { cursor: 'none of mine' }),
+        ask(6, 'tools/list', { cursor: 7 }),
+        ask(7, 'tools/call', {}),
+        ask(8, 'tools/call', { name: PROFIT.name, arguments: [1] }),
+        ask(9, 'tools/call', call),
+        { jsonrpc: '2.0', method: 'notifications/unheard-of' },
+        ask(10, 'tools/call', call),
+        { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 10 } },
+        ask(11, 'tools/call', { ...call, arguments: { quantity: 'x'.repeat(300_000) } }),
+      ]);
+      expect(code).toBe(0);
+      expect(answers.get(1)!.result).toMatchObject({ serverInfo: { name: 'agentmill sums' } });
+      expect(answers.get(2)!.result).toEqual({});
+      expect(answers.get(3)!.error).toMatchObject({ code: -32601 });
+      expect(answers.get(4)!.result!.tools!.map(({ name }) => name)).toEqual([PROFIT.name, 'divide']);
+      for (const id of [5, 6, 7, 8]) expect(answers.get(id)!.error).toMatchObject({ code: -32602 });
+      expect(answers.get(9)!.result).toEqual({ content: [{ type: 'text', text: '45' }] });
+      expect(answers.get(11)!.result).toMatchObject({
+        isError: true,
+        content: [{ text: expect.stringContaining('limit is 262144') }],
+      });
+      // The cancelled one and those in a batch, which no revision of the protocol in use has, get none.
+      expect([...answers.keys()].sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 11]);
+      expect(notes.filter((note) => note.startsWith('A line was left out'))).toHaveLength(5);
+    },
+  );
+
+  test('lists a large library page by page, with names that every client takes', PATIENCE, async () => {
+    const world = await embeddedRuntime({ dir });
+    await publishTools(world.runtime, 'many', [
+      ...hundredTools(),
+      libraryTool('last_tool', 'Last.', 'x = 1'),
+    ]);
+    await world.close();
+    const first = (await piped('many', [ask(1, 'tools/list')])).answers.get(1)!.result!;
+    const second = (await piped('many', [ask(1, 'tools/list', { cursor: first.nextCursor })])).answers.get(
+      1,
+    )!.result!;
+    const names = [...first.tools!, ...second.tools!].map(({ name }) => name);
+    expect(names).toHaveLength(101);
+    expect(new Set(names).size).toBe(101);
+    for (const name of names) expect(name).toMatch(/^[a-zA-Z0-9_-]{1,64}$/);
+    expect(second.nextCursor).toBeUndefined();
   });
 
   test('an unknown library ends it with a word on stderr and nothing on stdout', PATIENCE, async () => {
