@@ -7,7 +7,7 @@ import { normalForms } from '#functions/tool-library/refactor/refactor.ts';
 import { skeletonOf } from '#functions/tool-library/refactor/skeleton.ts';
 import { embeddedText } from '#shared/library/build.ts';
 import { loadLibrary, type LoadedLibrary } from '#shared/library/load.ts';
-import { listTools } from '#shared/library/list.ts';
+import { listTools, pageOf } from '#shared/library/list.ts';
 import { searchIndex, type SearchIndex, type SearchRow } from '#shared/library/search.ts';
 import { resolveVersion } from '#shared/library/aliases.ts';
 import type { Case, LibraryTool, Tool } from '#shared/library/types.ts';
@@ -55,8 +55,8 @@ export async function build(
   const version = await resolveVersion(platform.runtime, libraryId);
   const library = await loadLibrary(platform.runtime, libraryId, version);
   const aggregated: LibraryTool[] = [];
-  for (let from = 0; from < library.index.rows.length; from += 100)
-    aggregated.push(...(await listTools(platform.runtime, library, { from, limit: 100 })));
+  for (const { rows } = library.index; aggregated.length < rows.length;)
+    aggregated.push(...(await listTools(platform.runtime, library, pageOf(rows, aggregated.length, 100))));
   return {
     library,
     aggregated,

@@ -1,6 +1,6 @@
 import { listAliases, setAlias } from '#shared/library/aliases.ts';
 import { mcpTool, openAiTool } from '#shared/library/exports.ts';
-import { listTools } from '#shared/library/list.ts';
+import { listTools, pageOf } from '#shared/library/list.ts';
 import type { LoadedLibrary } from '#shared/library/load.ts';
 import { MAX_K } from '#shared/library/search.ts';
 import { invoke, openLibrary, search } from '#shared/library/service.ts';
@@ -136,8 +136,9 @@ export const listLibraryTools = route({
     const list = ['tools', libraryId, version, format];
     const from = placeOf(list, cursor) ?? 0;
     const { rows } = library.index;
-    const page = rows.slice(from, from + limit);
-    const next = from + limit < rows.length ? { nextCursor: encodeCursor(list, String(from + limit)) } : {};
+    const page = pageOf(rows, from, limit);
+    const to = from + page.length;
+    const next = to < rows.length && page.length > 0 ? { nextCursor: encodeCursor(list, String(to)) } : {};
     switch (format) {
       case 'mcp':
         return { status: 200, body: { tools: page.map(mcpTool), ...next } };
@@ -146,7 +147,7 @@ export const listLibraryTools = route({
       case 'agentmill':
         return {
           status: 200,
-          body: { items: await listTools(request.runtime, library, { from, limit }), ...next },
+          body: { items: await listTools(request.runtime, library, page), ...next },
         };
     }
   },

@@ -137,7 +137,7 @@ export const ToolPage = z.union([
 
 export const AliasBody = z.strictObject({
   alias: z.string().min(1).max(41),
-  version: z.string().min(1).max(60),
+  version: z.string().min(1).max(60).meta({ description: 'A version, or an alias whose version it is.' }),
   ifVersion: z
     .string()
     .max(60)

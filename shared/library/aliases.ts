@@ -1,3 +1,4 @@
+import { allItems } from '#shared/storage/all-items.ts';
 import type { RecordItem } from '#shared/storage/ports.ts';
 import { conflict, invalidInput, isError, notFound } from '#shared/task/errors.ts';
 import type { Runtime } from '#shared/task/runtime.ts';
@@ -32,27 +33,45 @@ export async function readAlias(
 }
 
 export async function listAliases(runtime: Runtime, libraryId: string): Promise<Alias[]> {
-  const { items } = await runtime.records.query({
-    pk: libraryPk(libraryId),
-    sk: { prefix: 'ALIAS#' },
-    limit: 100,
-  });
+  const items = await allItems(runtime.records, { pk: libraryPk(libraryId), sk: { prefix: 'ALIAS#' } });
   return items.map((item) => aliasOf(libraryId, item.sk.slice('ALIAS#'.length), item));
 }
 
 /**
- * Points an alias at a version.
+ * Points an alias at a version. Of several who move it at the same time without a condition, the last one wins.
+ * @param request.version a version, or an alias whose version it then is.
  * @param request.ifVersion the version it must point at now; without it, whatever it points at.
- * @throws Conflict where it points elsewhere, or another write came between; NotFound for an unknown version.
+ * @throws Conflict where it points elsewhere; NotFound for an unknown version.
  */
 export async function setAlias(
   runtime: Runtime,
   request: { libraryId: string; name: string; version: string; ifVersion?: string },
 ): Promise<Alias> {
-  const { libraryId, name, version, ifVersion } = request;
-  if (!ALIAS_NAME.test(name))
-    throw invalidInput(`"${name}" is no alias: a letter, then letters, digits, hyphens.`);
+  const { libraryId, name } = request;
+  if (!ALIAS_NAME.test(name)) {
+    throw invalidInput(`"${name.slice(0, 60)}" is no alias.`, {
+      problems: [
+        {
+          pointer: '/alias',
+          code: 'invalid-format',
+          detail: 'It is a letter, then letters, digits and hyphens, at most 41 in all.',
+        },
+      ],
+    });
+  }
+  const version = await resolveVersion(runtime, libraryId, request.version);
   await readManifest(runtime, libraryId, version);
+  for (;;) {
+    const moved = await moveOnce(runtime, { ...request, version });
+    if (moved) return moved;
+  }
+}
+
+/** @returns undefined where another write came between and nothing hangs on what it wrote. */
+async function moveOnce(
+  runtime: Runtime,
+  { libraryId, name, version, ifVersion }: Parameters<typeof setAlias>[1],
+): Promise<Alias | undefined> {
   const item = await runtime.records.get(keyOf(libraryId, name));
   const current = item && aliasOf(libraryId, name, item);
   if (ifVersion !== undefined && current?.version !== ifVersion) {
@@ -71,6 +90,7 @@ export async function setAlias(
     return aliasOf(libraryId, name, written);
   } catch (error) {
     if (!isError(error, 'Conflict')) throw error;
+    if (ifVersion === undefined) return undefined;
     throw conflict(`The alias ${name} was moved by somebody else just now: look again, then decide.`, {
       cause: error,
     });

@@ -2,6 +2,7 @@ import type { Runtime } from '#shared/task/runtime.ts';
 import { defect } from '#shared/task/errors.ts';
 import { countsOf, type InvocationCounts } from './counts.ts';
 import type { LoadedLibrary } from './load.ts';
+import type { SearchRow } from './search.ts';
 import { libraryKey } from './store.ts';
 import { LibraryToolSchema, type LibraryTool } from './types.ts';
 
@@ -10,13 +11,23 @@ export type ListedTool = Omit<LibraryTool, 'evidence'> & {
   evidence: LibraryTool['evidence'] & InvocationCounts;
 };
 
-/** Whole tools of a version, in its order. @param limit at most 100. */
+/** Bytes of tools on a page: answers of functions on AWS end at six megabytes, and a tool may have 64 KiB of code. */
+const MAX_PAGE_BYTES = 4_000_000;
+
+/** The rows of a page: as many as there may be, fewer where they are large, at least one where there is any. */
+export function pageOf(rows: readonly SearchRow[], from: number, limit: number): readonly SearchRow[] {
+  const page = rows.slice(from, from + limit);
+  const start = page[0]?.at[0] ?? 0;
+  const fit = page.findIndex(({ at }) => at[1] - start > MAX_PAGE_BYTES);
+  return fit < 0 ? page : page.slice(0, Math.max(1, fit));
+}
+
+/** Whole tools of a page's rows, which follow each other in the version. At most 100. */
 export async function listTools(
   runtime: Runtime,
-  { manifest, index }: LoadedLibrary,
-  { from, limit }: { from: number; limit: number },
+  { manifest }: LoadedLibrary,
+  rows: readonly SearchRow[],
 ): Promise<ListedTool[]> {
-  const rows = index.rows.slice(from, from + limit);
   const [first, last] = [rows[0], rows.at(-1)];
   if (!first || !last) return [];
   const { libraryId, version } = manifest;

@@ -115,7 +115,11 @@ export async function searchTools(
   const { query, k = DEFAULT_K, tags = [], cluster, mode = 'hybrid' } = search;
   if (!Number.isInteger(k) || k < 1 || k > MAX_K) throw invalidInput(`k is ${k}; it must be 1 to ${MAX_K}.`);
   const text = query.slice(0, MAX_QUERY_CHARS);
-  if (text.trim() === '') throw invalidInput('The query is empty: say what the tool should do.');
+  if (text.trim() === '') {
+    throw invalidInput('The query is empty.', {
+      problems: [{ pointer: '/query', code: 'empty', detail: 'Say what the tool should do.' }],
+    });
+  }
   const { rows } = index;
   const kept = filtered(rows, tags, cluster);
   const weights = WEIGHTS[mode];

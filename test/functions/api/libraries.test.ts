@@ -78,7 +78,10 @@ describe('libraries over HTTP', () => {
   test('refuses what is no search', async () => {
     expect((await search({})).status).toBe(422);
     expect((await search({ query: 'x', mode: 'magic' })).status).toBe(422);
-    expect((await search({ query: '   ' })).status).toBe(422);
+    expect(await search({ query: '   ' })).toMatchObject({
+      status: 422,
+      body: { errors: [{ pointer: '#/query' }] },
+    });
     expect((await search({ query: 'x', version: 'v_0000000000000000' })).status).toBe(404);
     expect((await search({ query: 'x', version: 'stable' })).status).toBe(404);
     expect((await search({ query: 'x' }, 'nothing')).status).toBe(404);
@@ -143,6 +146,28 @@ describe('libraries over HTTP', () => {
       ).toBe(400);
   });
 
+  test('a page of large tools ends before an answer of a function on AWS is too large', async () => {
+    const large = (name: string) =>
+      libraryTool(name, 'Large.', `def ${name}():\n    return 1\n# ${'x'.repeat(1_500_000)}`);
+    const names = ['a_tool', 'b_tool', 'c_tool', 'd_tool'];
+    await publishTools(world.runtime, 'large', [
+      ...names.map(large),
+      libraryTool('e_tool', 'Small.', 'x = 1'),
+    ]);
+    const pages: string[][] = [];
+    for (let cursor: string | undefined; ;) {
+      const query = { limit: '100', ...(cursor === undefined ? {} : { cursor }) };
+      const { body } = await api({ path: at('/tools', 'large'), query });
+      pages.push(body.items.map(({ name }: { name: string }) => name));
+      cursor = body.nextCursor;
+      if (cursor === undefined) break;
+    }
+    expect(pages).toEqual([
+      ['a_tool', 'b_tool'],
+      ['c_tool', 'd_tool', 'e_tool'],
+    ]);
+  });
+
   test('lists libraries and versions, and moves aliases under a condition', async () => {
     expect((await api({ path: '/v1/libraries' })).body.items).toContainEqual({
       libraryId: ID,
@@ -163,10 +188,16 @@ describe('libraries over HTTP', () => {
     expect(stale.status).toBe(409);
     expect((await search({ query: 'old', mode: 'keyword' })).body.hits).toHaveLength(1);
     expect((await move({ alias: 'latest', version: versions[1]!.version })).status).toBe(200);
-    expect((await move({ alias: 'No Name', version: versions[1]!.version })).status).toBe(422);
+    expect(await move({ alias: 'No Name', version: versions[1]!.version })).toMatchObject({
+      status: 422,
+      body: { errors: [{ pointer: '#/alias' }] },
+    });
+    const pinned = await move({ alias: 'pinned', version: 'latest' });
+    expect(pinned).toMatchObject({ status: 200, body: { version: versions[1]!.version, name: 'pinned' } });
     expect((await move({ alias: 'latest', version: 'v_0000000000000000' })).status).toBe(404);
     expect((await api({ path: at('') })).body.aliases).toEqual([
       await readAlias(world.runtime, ID, 'latest'),
+      await readAlias(world.runtime, ID, 'pinned'),
     ]);
   });
 

@@ -168,6 +168,35 @@ describe('versions and aliases', () => {
     expect((await readAlias(runtime, ID, 'latest'))!.previous).toEqual([first.version]);
   });
 
+  test('moves without a condition never fail for another: the last one wins', async () => {
+    const { runtime } = world;
+    const versions = [
+      await publishTools(runtime, ID, [tool('a')]),
+      await publishTools(runtime, ID, [tool('b')], { alias: null }),
+      await publishTools(runtime, ID, [tool('c')], { alias: null }),
+    ].map(({ version }) => version);
+    const move = (version: string) => setAlias(runtime, { libraryId: ID, name: 'latest', version });
+    const moved = await Promise.all([...versions, ...versions].map(move));
+    expect(moved.map(({ version }) => version)).toEqual([...versions, ...versions]);
+    const alias = await readAlias(runtime, ID, 'latest');
+    expect(versions).toContain(alias!.version);
+    for (const [at, version] of [alias!.version, ...alias!.previous].entries())
+      expect(version).not.toBe(alias!.previous[at]);
+  });
+
+  test('an alias is moved to where another points; all of them are listed', async () => {
+    const { runtime } = world;
+    const first = await publishTools(runtime, ID, [tool('a')]);
+    const set = (name: string, version: string) => setAlias(runtime, { libraryId: ID, name, version });
+    expect(await set('stable', 'latest')).toMatchObject({ version: first.version });
+    await publishTools(runtime, ID, [tool('b')]);
+    expect(await readAlias(runtime, ID, 'stable')).toMatchObject({ version: first.version });
+    await expect(set('stable', 'no-such')).rejects.toMatchObject({ name: 'NotFound' });
+    const names = Array.from({ length: 120 }, (_, at) => `pin-${String(at).padStart(3, '0')}`);
+    for (const name of names) await set(name, 'stable');
+    expect((await listAliases(runtime, ID)).map(({ name }) => name)).toEqual(['latest', ...names, 'stable']);
+  });
+
   test('equal contents are one version, published again they change nothing', async () => {
     const { runtime } = world;
     const first = await publishTools(runtime, ID, [tool('a')]);
