@@ -94,23 +94,33 @@ export class LibrariesClient {
         `The library "${libraryId}" has no tool ${JSON.stringify(name.slice(0, 64))}.`,
       );
     }
-    return this.#client.request('POST', at(libraryId, `/tools/${name}/invoke`), { body });
+    return this.#of(
+      libraryId,
+      this.#client.request('POST', at(libraryId, `/tools/${name}/invoke`), { body }),
+    );
   }
 
   alias(libraryId: string, body: Record<string, unknown>): Promise<Alias> {
-    return this.#client.request('POST', at(libraryId, '/alias'), { body });
+    return this.#of(libraryId, this.#client.request('POST', at(libraryId, '/alias'), { body }));
   }
 
-  /** A library that is not there is named. */
+  /** What is not there is named, with where to look for what is. */
   async #of<T>(libraryId: string, request: Promise<T>): Promise<T> {
     try {
       return await request;
     } catch (error) {
       if (!(error instanceof CliError) || error.exitCode !== EXIT.notFound) throw error;
-      throw new CliError(EXIT.notFound, `The library "${libraryId}": ${error.message}`, [
-        ...error.details,
-        'agentmill libraries list shows those there are.',
-      ]);
+      const inside = error.message.includes(libraryId);
+      throw new CliError(
+        EXIT.notFound,
+        inside ? error.message : `The library "${libraryId}": ${error.message}`,
+        [
+          ...error.details,
+          inside
+            ? `agentmill libraries show ${libraryId} lists its versions, agentmill libraries tools ${libraryId} its tools.`
+            : 'agentmill libraries list shows those there are.',
+        ],
+      );
     }
   }
 

@@ -8,6 +8,8 @@ import { safeText, table } from '../output.ts';
 
 export const ACTIONS = ['list', 'show', 'tools', 'search', 'invoke', 'alias'] as const;
 type Action = (typeof ACTIONS)[number];
+/** Words that may follow an action; a search takes any number. */
+const MOST: Partial<Record<Action, number>> = { list: 0, show: 1, tools: 1, invoke: 2, alias: 3 };
 
 export interface LibraryOptions {
   version?: string;
@@ -29,6 +31,9 @@ export async function librariesCommand(
   const verb = (action ?? 'list') as Action;
   if (!ACTIONS.includes(verb))
     throw new CliError(EXIT.usage, `libraries ${verb}: use ${ACTIONS.join(', ')}.`);
+  const extra = rest[MOST[verb] ?? rest.length];
+  if (extra !== undefined)
+    throw new CliError(EXIT.usage, `libraries ${verb} does not take "${extra.slice(0, 80)}".`);
   const [id, subject, target] = rest;
   const need = (value: string | undefined, what: string): string => {
     if (value === undefined || value === '')

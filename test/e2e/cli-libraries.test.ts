@@ -99,6 +99,11 @@ describe('agentmill libraries', () => {
       [['invoke', 'sums', 'divide'], { args: '{"a":"1"}' }, 2, /do not fit/],
       [['tools', 'sums'], { format: 'xml' }, 2, /agentmill, openai or mcp/],
       [['burn', 'sums'], {}, 2, /use list, show/],
+      [['invoke', 'sums', 'divide', '3'], {}, 2, /invoke does not take "3"/],
+      [['list', 'sums'], {}, 2, /list does not take "sums"/],
+      [['invoke', 'nothing', 'divide'], {}, 5, /^The library "nothing"/],
+      [['alias', 'nothing', 'a', 'latest'], {}, 5, /^The library "nothing"/],
+      [['tools', 'sums'], { version: 'none' }, 5, /^The library sums has no version or alias "none"/],
       [['search', 'sums'], {}, 2, /needs what to look for/],
     ] as const)
       await expect(libraries(args, options)).rejects.toMatchObject({
