@@ -8,6 +8,7 @@ const MAX_LENGTH = 200;
 /**
  * The part of a JSON Schema that node-llama-cpp can turn into a grammar: types, properties, items, enumerations,
  * constants, alternatives, references and short length limits. Everything else is left to validation, which is full.
+ * In this dialect every property of an object is required and there are no others, whatever `required` says.
  * @returns undefined where no useful grammar is left (such as a schema that allows anything).
  */
 export function grammarSchema(schema: unknown): JsonSchema | undefined {
@@ -52,16 +53,41 @@ function oneOf(schemas: (JsonSchema | undefined)[]): JsonSchema | undefined {
     : undefined;
 }
 
+/** More members that may be left out than this give too many alternatives: then all of them or none. */
+const MAX_OPTIONAL = 4;
+
 function objectSchema(node: JsonSchema): JsonSchema | undefined {
   const properties = node.properties === undefined ? {} : grammarMembers(node.properties);
   if (!properties) return undefined;
   const rest = grammarSchema(node.additionalProperties);
-  return {
+  const having = (without: readonly string[]): JsonSchema => ({
     type: 'object',
-    properties,
+    properties: Object.fromEntries(Object.entries(properties).filter(([name]) => !without.includes(name))),
     // A grammar that lets a small model add members forever helps nobody; a map needs its values' schema.
     ...(rest ? { additionalProperties: rest } : {}),
-  };
+  });
+  // A grammar's members are all written, in their order: what may be left out is another alternative.
+  const shapes = subsetsOf(optionalOf(node, Object.keys(properties)))
+    .map(having)
+    .filter((shape) => rest || Object.keys(shape.properties as object).length > 0);
+  return shapes.length > 1 ? { oneOf: shapes } : (shapes[0] ?? having([]));
+}
+
+/** Members that mean something by their absence: those with a default may as well be written. */
+function optionalOf({ properties, required }: JsonSchema, names: string[]): string[] {
+  const needed = new Set(Array.isArray(required) ? required : []);
+  return names.filter((name) => {
+    const member = (properties as Record<string, unknown>)[name];
+    return !needed.has(name) && !(member !== null && typeof member === 'object' && 'default' in member);
+  });
+}
+
+/** What may be left out together, nothing first. */
+function subsetsOf(names: string[]): string[][] {
+  if (names.length > MAX_OPTIONAL) return [[], names];
+  return Array.from({ length: 2 ** names.length }, (_, bits) =>
+    names.filter((_name, at) => bits & (1 << at)),
+  );
 }
 
 function arraySchema(node: JsonSchema): JsonSchema | undefined {
