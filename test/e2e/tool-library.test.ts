@@ -21,6 +21,8 @@ import { importedPile } from './tool-pile.ts';
 const LONG = 900_000;
 /** Problems of the example library, and those that extend it. */
 const [FIRST, MORE] = [14, 6];
+/** Problems where their number is not the point. */
+const FEW = 4;
 
 let world: LibraryPlatform;
 let run: LibraryPlatform['run'];
@@ -123,13 +125,15 @@ test('a base version that is not there is refused', async () => {
 });
 
 test(
-  '[tool-library 21] an imported pile: each fault has its code, aliased fields are read, reruns count alike',
+  '[tool-library 21] an imported pile: each fault has its code, aliased fields are read, every row is counted once',
   async () => {
     const pile = importedPile();
     const input = {
       source: await world.put('pile', pile.rows),
       libraryId: 'pile',
       sandbox: { timeoutMs: 1500 },
+      // Questions are re-solved in other tests.
+      review: 'execute',
     };
     const job = await run(input);
     expect(job.status).toBe('SUCCEEDED_WITH_ERRORS');
@@ -137,9 +141,21 @@ test(
     const codes: Record<string, number> = {};
     for (const { code } of rejects) codes[code] = (codes[code] ?? 0) + 1;
     expect(codes).toEqual(pile.expected);
-    expect(job.yields.admitted! + rejects.length + job.yields.collapsed!).toBe(pile.rows.length);
     expect((await world.content(job)).losslessness).toMatchObject({ coverage: 1 });
-    expect(await world.content(await run(input))).toEqual(await world.content(job));
+    const report = (await world.json(`jobs/${job.jobId}/output/report.json`)) as {
+      candidates: Record<string, number>;
+      rejects: Record<string, number>;
+    };
+    expect(report.candidates).toEqual({
+      admitted: job.yields.admitted,
+      rejected: Object.values(pile.expected).reduce((sum, count) => sum + count),
+      collapsed: pile.collapsed,
+      duplicates: pile.duplicates,
+      open: 0,
+    });
+    expect(Object.values(report.candidates).reduce((sum, count) => sum + count)).toBe(pile.rows.length);
+    expect(report.rejects).toMatchObject(pile.expected);
+    for (const { evidence } of rejects) expect(await world.has(evidence!)).toBe(true);
   },
   LONG,
 );
@@ -235,6 +251,58 @@ test(
   LONG,
 );
 
+test(
+  '[tool-library 26] resumed with more money the same job ends whole: finished work is not asked for again, other data are refused',
+  async () => {
+    const before = await aliasNow();
+    const rows = (await problems()).slice(0, 4);
+    const source = await world.put('resumed', rows);
+    const input = { ...base, source, models: { 'judge-tools': 'stub' }, review: 'execute' };
+    world.answer(() => '{"verdict": "EFFECTIVE", "improvements": []}');
+    const asked = world.stub.answered.length;
+    // A judge's call costs 50 micro-dollars and reserves 1,024: there is not enough for all.
+    const poor = await run(input, { budget: { usd: 0.0011 } });
+    expect(poor).toMatchObject({ status: 'BUDGET_EXHAUSTED', attempt: 1 });
+    const some = world.stub.answered.length - asked;
+    expect(some).toBeLessThan(rows.length);
+    expect(await aliasNow()).toBe(before);
+
+    await world.put('resumed', rows.toReversed());
+    const refused = await world.resume(poor, { usd: 1 });
+    expect(refused.status).toBe('FAILED');
+    expect(refused.error!.detail).toContain('The job began with other prompts, models or data');
+    expect(world.stub.answered.length).toBe(asked + some);
+
+    await world.put('resumed', rows);
+    const whole = await world.resume(refused);
+    expect(whole).toMatchObject({ status: 'SUCCEEDED', yields: { admitted: rows.length, rejected: 0 } });
+    const bodies = world.stub.answered.slice(asked).map(({ body }) => body);
+    expect(bodies).toHaveLength(rows.length);
+    expect(new Set(bodies).size).toBe(rows.length);
+    expect(whole.cost.microUsd).toBe(50 * rows.length);
+    const published = (await world.content(whole)).published as { version: string; partial: boolean };
+    expect(published.partial).toBe(false);
+    expect(await aliasNow()).toBe(published.version);
+    // As if it had never been poor.
+    const quiet = await run(input);
+    expect(await world.content(quiet)).toEqual(await world.content(whole));
+    expect(world.stub.answered.length).toBe(asked + rows.length);
+  },
+  LONG,
+);
+
+test('a base version alone is no reason for another: nothing new admitted is a failure', async () => {
+  const before = await aliasNow();
+  const job = await run({
+    source: [{ question: 'How much?', reasoning: 'A lot.', answer: '3' }],
+    libraryId: 'examples',
+    baseVersion: 'latest',
+  });
+  expect(job).toMatchObject({ status: 'FAILED', yields: { admitted: 0, rejected: 1 } });
+  expect(job.error!.detail).toContain('ANSWER_NOT_REACHED 1');
+  expect(await aliasNow()).toBe(before);
+});
+
 /** Asks the job that is running to stop. */
 async function cancelRunning(): Promise<void> {
   const { runtime } = world.platform;
@@ -252,11 +320,12 @@ test.for(['seed-clusters', 'blueprint', 'write-code'])(
       await (cancelling ??= cancelRunning());
       return '{}';
     });
-    const job = await run({ ...base, validation: 'execute', models: { [role]: 'stub' } });
+    const source = await world.put('few', (await problems()).slice(0, FEW));
+    const job = await run({ ...base, source, validation: 'execute', models: { [role]: 'stub' } });
     expect(job.status).toBe('CANCELLED');
     expect(await world.content(job)).toMatchObject({
       losslessness: { coverage: 1 },
-      published: { partial: true, tools: FIRST },
+      published: { partial: true, tools: FEW },
     });
     expect(await aliasNow()).toBe(before);
   },

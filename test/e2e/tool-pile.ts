@@ -1,7 +1,14 @@
 import type { Json } from '#shared/storage/ports.ts';
 
 /** A pile of 200 tools as somebody might have it: most good, some with every kind of fault, half with other field names. */
-export function importedPile(): { rows: Json[]; expected: Record<string, number> } {
+export function importedPile(): {
+  rows: Json[];
+  /** Rejects by code. */
+  expected: Record<string, number>;
+  /** Rows that say the same as another, and tools that are another's with another question. */
+  duplicates: number;
+  collapsed: number;
+} {
   const rows: { [field: string]: Json }[] = [];
   const expected: Record<string, number> = {};
   const add = (code: string, call: string, answer: Json, reject?: string): void => {
@@ -38,7 +45,8 @@ export function importedPile(): { rows: Json[]; expected: Record<string, number>
       'TIMEOUT',
     );
   }
-  for (let n = 0; rows.length < 200; n++) {
+  const [good, same] = [rows.length, 4];
+  for (let n = 0; rows.length < 200 - 2 * same; n++) {
     const shape = [
       [
         `def total_${n}(count, price):\n    """Total price of ${n} kinds of goods."""\n    return count * price + ${n}\n`,
@@ -58,5 +66,13 @@ export function importedPile(): { rows: Json[]; expected: Record<string, number>
     ][n % 3] as [string, string, number];
     add(...shape);
   }
-  return { rows, expected };
+  // The same again, to the letter; then the same tools, asked something else.
+  rows.push(...rows.slice(good, good + same));
+  rows.push(...rows.slice(good + same, good + 2 * same).map((row) => renamedQuestion(row)));
+  return { rows, expected, duplicates: same, collapsed: same };
 }
+
+const renamedQuestion = (row: { [field: string]: Json }): { [field: string]: Json } => {
+  const field = 'question' in row ? 'question' : 'query';
+  return { ...row, [field]: `${String(row[field])} Once more.` };
+};

@@ -69,7 +69,7 @@ function tool(name: string, parameters: Record<string, string>, value: string): 
   return `def ${name}(${signature.join(', ')}) -> float:\n    """The ${name.replaceAll('_', ' ')}.\n\n    Args:\n${described.join('\n')}\n    """\n    return ${value}\n`;
 }
 
-const solved = Array.from({ length: 14 }, (_, n) => (n % 2 === 0 ? profit(n) : remainder(n)));
+const solved = Array.from({ length: 8 }, (_, n) => (n % 2 === 0 ? profit(n) : remainder(n)));
 /** The one whose code comes without its colon, and the one that the judge wants rewritten. */
 const [BROKEN, UNCLEAR] = [solved[4]!, solved[5]!];
 const CLEARER = 'Clearer: ';
@@ -134,7 +134,7 @@ export const KILLED_JOBS = {
     input: {
       source: problems,
       libraryId: 'killed',
-      tree: tree(6, 4),
+      tree: tree(4, 3),
       rounds: { create: 2, aggregate: 2 },
       evaluate: true,
       models: models(PAID),
