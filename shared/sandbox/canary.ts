@@ -16,6 +16,8 @@ export interface Watch {
   lists: { name: string; at: number }[];
   functions: { name: string; at: number[] }[];
   cells: number[];
+  /** The cell that holds the compiled text; it changes between runs, never in one. */
+  code: number;
   types: { name: string; at: number[] }[];
   /** Words as they are: a name, a first address and a count. */
   words: { name: string; at: number; count: number }[];
@@ -45,6 +47,8 @@ export interface Canary {
   changed(): { name: string; sure: boolean } | undefined;
   /** Takes the present state as the right one. */
   rearm(): void;
+  /** Takes the compiled text that is there now as the right one. */
+  compiled(): void;
 }
 
 /** A canary over the interpreter's memory; `heap` gives the present view of it, for it may grow. */
@@ -136,11 +140,17 @@ export function makeCanary(watch: Watch, heap: () => Uint32Array): Canary {
     return doubt;
   };
 
+  const code = (watch.code + CELL) >>> 2;
+  let text = heap()[code]!;
   rearm();
   return {
     rearm,
+    compiled: () => {
+      text = heap()[code]!;
+    },
     changed: () => {
       const memory = heap();
+      if (memory[code] !== text) return { name: 'the runner', sure: true };
       return unchanged(memory) ? undefined : culprit(memory);
     },
   };

@@ -64,6 +64,7 @@ export class SandboxChild {
   private restBytes = 0;
   private errors = '';
   private unsent = '';
+  private lastCode: string | undefined;
   private headSince = 0;
   private timer: NodeJS.Timeout | undefined;
   private watchdog: NodeJS.Timeout | undefined;
@@ -139,8 +140,16 @@ export class SandboxChild {
       }
       this.pending.push({ timeoutMs, settle: resolve });
       if (this.pending.length === 1) this.startHead();
-      this.write(`${JSON.stringify(request)}\n`);
+      this.write(`${JSON.stringify(this.shortened(request))}\n`);
     });
+  }
+
+  /** The request without its code where that is the code of the one before: cases of one tool follow each other. */
+  private shortened(request: ChildRequest): ChildRequest {
+    if (!('code' in request)) return request;
+    if (request.code === this.lastCode) return { ...request, code: null };
+    this.lastCode = request.code ?? undefined;
+    return request;
   }
 
   /** Writes what one turn of ours sends as one piece. */

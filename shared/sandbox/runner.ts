@@ -9,7 +9,8 @@ export const RUNNER = String.raw`
 def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
     import ast, builtins, contextvars, gc, os, random, re, sys, types, warnings
     import decimal, enum, fractions
-    from _json import encode_basestring_ascii as quote
+    from _json import encode_basestring_ascii as quote, make_scanner
+    from json.decoder import JSONDecoder
     from base64 import b64encode
 
     (abs, all, bool, bytearray, bytes, compile, complex, dict, eval, exec, float, frozenset, hasattr, id, int,
@@ -258,14 +259,38 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
 
     last_code = None
 
-    def evaluate(code, setup, call, scope, same):
+    def prepare(code):
+        """Compiles the text that the next runs with a call are of; None, or the answer where it is no Python."""
         nonlocal last_code
+        last_code = None
+        try:
+            last_code = compile(code, "<tool>", "exec", 0, True)
+            return None
+        except BaseException_ as error:
+            answer = failure(error)
+            error.__traceback__ = None
+        reset()
+        return answer + ',"stdout":""}'
+
+    scan = make_scanner(JSONDecoder())
+
+    def arguments(text):
+        """A plain call's arguments and where their text ends; nothing where they are not what they look like."""
+        try:
+            return scan(text, 0)
+        except Exception_:
+            return None, None
+
+    def evaluate(code, setup, call, name, args, scope):
         if call is not None:
-            if not same or last_code is None:
-                last_code = compile(code, "<tool>", "exec", 0, True)
             exec(last_code, scope)
             if setup is not None:
                 exec(compile(setup, "<setup>", "exec", 0, True), scope)
+            function = scope if name is None else scope.get(name, scope)
+            if function is not scope:
+                values, end = arguments(args)
+                if end == len(args):
+                    return function(*values)
             return eval(compile(call.strip(), "<call>", "eval", 0, True), scope)
         scope["__name__"] = "__main__"
         tree = parse(code, "<tool>")
@@ -393,7 +418,9 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
         for function in own_functions():
             functions.setdefault("the runner", {})[id(function)] = True
             for key, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
-                if key not in ("left", "last_code", "watch_text"):
+                if key == "last_code":
+                    code_cell = id(cell)
+                elif key not in ("left", "watch_text"):
                     cells[id(cell)] = True
         for key in ("DefaultContext", "BasicContext", "ExtendedContext"):
             # prec, emax, emin, traps; then newtrap, round, clamp, all_cr: between them lies the status.
@@ -401,7 +428,7 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
             words.append({"name": "decimal." + key, "at": at + 8, "count": 4})
             words.append({"name": "decimal." + key, "at": at + 28, "count": 4})
         watch_text = json.dumps({
-            "dicts": dicts, "lists": lists, "cells": list(cells), "words": words,
+            "dicts": dicts, "lists": lists, "cells": list(cells), "code": code_cell, "words": words,
             "functions": [{"name": key, "at": list(value)} for key, value in functions.items()],
             "types": [{"name": label, "at": [id(value)]} for label, value in classes.values()],
         })
@@ -409,8 +436,8 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
         gc_freeze()
 
     def own_functions():
-        return [run, reset, forget, check, encode, mapping, items, unordered, tag, texts, charge, clean, text_json,
-                big_int_text, symbolic, line_of, message_of, failure, evaluate, innocent, watched, is_code, functions_of,
+        return [run, prepare, reset, forget, check, encode, mapping, items, unordered, tag, texts, charge, clean, text_json,
+                big_int_text, symbolic, line_of, message_of, failure, arguments, evaluate, innocent, watched, is_code, functions_of,
                 Output.write, Output.writelines, Nowhere.write]
 
     def hide():
@@ -500,17 +527,15 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
                     return label + "." + str(key)
         return None
 
-    def run(code, setup, call, seed, same):
-        nonlocal left, last_code
-        if not same:
-            last_code = None
+    def run(code, setup, call, name, args, seed):
+        nonlocal left
         output = Output()
         sys.stdout = output
         scope = {"__name__": "tool", "__builtins__": builtins}
         value = None
         try:
             seed_random(seed)
-            value = Context().run(evaluate, code, setup, call, scope, same)
+            value = Context().run(evaluate, code, setup, call, name, args, scope)
             left = value_bytes
             answer = '{"ok":true,"value":' + encode(value) + ""
         except TooLarge:
@@ -528,6 +553,7 @@ def _make_runner(value_bytes, stdout_bytes, message_chars, reserved):
         return answer + ',"stdout":' + quote(printed) + "}"
 
     module = types.ModuleType("_agentmill_runner")
+    module.prepare = prepare
     module.run, module.arm, module.check, module.hide = run, arm, check, hide
     module.watch = lambda: watch_text
     modules["_agentmill_runner"] = module

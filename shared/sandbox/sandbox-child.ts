@@ -1,4 +1,5 @@
 import { boot, memoryCap, type Booted, type Python } from './boot.ts';
+import { plainCall } from './calls.ts';
 import { makeCanary, type Watch } from './canary.ts';
 import { cleanFiles, cleanStateOf, lockFiles } from './files.ts';
 import { freezeIntrinsics } from './harden.ts';
@@ -28,7 +29,8 @@ export interface ChildConfig {
 
 /** One request as it goes over the pipe. */
 export type ChildRequest =
-  | { code: string; setup: string | null; call: string | null; seed: number; memoryBytes: number }
+  // No code: that of the request before.
+  | { code: string | null; setup: string | null; call: string | null; seed: number; memoryBytes: number }
   | { name: string; args: string; memoryBytes: number };
 
 // Not imported: an import of `node:fs` would load its streams and promises into every child.
@@ -62,8 +64,14 @@ function write(bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) at += out(1, bytes, at);
 }
 
+/** Where short answers are put together. */
+const page = Buffer.alloc(4_096);
+
 function answer(nonce: string, text: string): void {
-  write(Buffer.from(`${nonce}${text}\n`));
+  const line = `${nonce}${text}\n`;
+  // No character takes more than three bytes.
+  if (3 * line.length > page.length) write(Buffer.from(line));
+  else write(page.subarray(0, page.write(line)));
 }
 
 interface Started extends Booted {
@@ -95,24 +103,29 @@ async function start(config: ChildConfig): Promise<Started> {
 function giveSnapshot({ python, program, text }: Started): void {
   const memory = python.makeMemorySnapshot();
   // What a run needs is part of the program's code, too.
-  const run = python.pyimport('_agentmill_runner')['run'] as Run;
-  run('def f(x):\n    return {"x": x}\n', undefined, 'f(1)', 1, false);
+  const runner = python.pyimport('_agentmill_runner');
+  (runner['prepare'] as Prepare)('def f(x):\n    return {"x": x}\n');
+  (runner['run'] as Run)(undefined, undefined, 'f("1")', undefined, undefined, 1);
   const parts = [Buffer.from(text, 'latin1'), program.code(), memory];
   write(Buffer.from(`${stringify(parts.map((part) => part.length))}\n`));
   parts.forEach(write);
 }
 
 type Run = (
-  code: string,
+  code: string | undefined,
   setup: string | undefined,
   call: string | undefined,
+  /** The call's parts, where it is a plain one. */
+  name: string | undefined,
+  args: string | undefined,
   seed: number,
-  same: boolean,
 ) => string;
+type Prepare = (code: string) => string | undefined;
 
 function serveRuns(config: ChildConfig, { python, heap }: Booted, requests: Iterable<string>): void {
   const runner = python.pyimport('_agentmill_runner');
   const run = runner['run'] as Run;
+  const prepare = runner['prepare'] as Prepare;
   const check = runner['check'] as () => string | undefined;
   const watch = (runner['watch'] as () => string)();
   (runner['hide'] as () => void)();
@@ -132,17 +145,31 @@ function serveRuns(config: ChildConfig, { python, heap }: Booted, requests: Iter
   };
   answer(config.nonce, '{"ready":true}');
   // Whether a compiled text may serve again is decided here, where no run reaches.
-  let last: string | undefined;
+  let last = '';
+  let prepared: string | undefined;
+  /** Runs with a call execute the text as it was compiled before any of them ran. */
+  const unprepared = (code: string): string | undefined => {
+    if (code === prepared) return undefined;
+    prepared = undefined;
+    const answer = prepare(code);
+    canary.compiled();
+    if (answer === undefined) prepared = code;
+    return answer;
+  };
   for (const line of requests) {
-    const request = parse(line) as Extract<ChildRequest, { code: string }>;
+    const request = parse(line) as Extract<ChildRequest, { code: string | null }>;
     memoryCap.bytes = request.memoryBytes;
     const began = now();
     let text: string;
     let change: string | undefined;
     try {
-      const { code, setup, call, seed } = request;
-      text = run(code, setup ?? undefined, call ?? undefined, seed, code === last);
-      last = code;
+      const { setup, call, seed } = request;
+      last = request.code ?? last;
+      if (call === null) text = run(last, setup ?? undefined, undefined, undefined, undefined, seed);
+      else {
+        const plain = plainCall(call);
+        text = unprepared(last) ?? run(undefined, setup ?? undefined, call, plain?.name, plain?.args, seed);
+      }
       change = tampering();
     } catch (error) {
       // Python did not handle this: the interpreter is in no state to go on.

@@ -226,14 +226,16 @@ export class Unit {
   private drive(child: SandboxChild, kind: string, since: number): Promise<void> {
     return new Promise((done) => {
       let ahead = 0;
+      const depth = (): number => Math.max(2, Math.min(MAX_AHEAD, Math.floor(AHEAD_MS / this.meanMs)));
       const wanted = (): Task | undefined => {
-        const depth = Math.max(2, Math.min(MAX_AHEAD, Math.floor(AHEAD_MS / this.meanMs)));
-        if (ahead >= depth || !usable(child, ahead)) return undefined;
+        if (ahead >= depth() || !usable(child, ahead)) return undefined;
         if (this.slots.wanted && performance.now() - since > TURN_MS) return undefined;
         const next = this.queue[0];
         return next?.kind === kind ? this.queue.shift() : undefined;
       };
       const pump = (): void => {
+        // Several at a time: a write of its own for each costs more than the run's own messages.
+        if (ahead > 0 && ahead > depth() / 2) return;
         for (let task = wanted(); task; task = wanted()) {
           const sent = task;
           ahead++;

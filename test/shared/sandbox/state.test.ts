@@ -44,7 +44,8 @@ const CHANGES = [
   'import sys\nsys.meta_path.append(None)',
   'import gc\ngc.callbacks.append(print)',
   'import random\nrandom.random.__self__.__class__.random = lambda self: 4',
-  // The runner's own state, through the frames of its callers.
+  // The runner's own state, through the frames of its callers: also the text that its next runs execute.
+  'import sys\nframe = sys._getframe()\nwhile frame:\n    if "last_code" in frame.f_locals:\n        frame.f_locals["last_code"] = compile("def f():\\n    return 1", "<tool>", "exec")\n    frame = frame.f_back',
   'import sys\nframe = sys._getframe()\nwhile frame:\n    if "encode" in frame.f_locals:\n        frame.f_locals["encode"] = lambda *a: "1"\n    frame = frame.f_back',
 ];
 
