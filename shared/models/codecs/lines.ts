@@ -16,6 +16,9 @@ export class JsonStream {
   #bytes = 0;
   #total = 0;
   #done = false;
+  /** Lines of an event's data whose first one is not JSON by itself. */
+  #begun: string[] = [];
+  #begunChars = 0;
   readonly #utf8 = new TextDecoder('utf-8', { fatal: true });
 
   /** `[DONE]` has been seen; nothing after it is read. */
@@ -43,6 +46,7 @@ export class JsonStream {
   end(): unknown[] {
     const values: unknown[] = [];
     if (!this.#done) this.#take(values);
+    if (!this.#done) this.#endEvent(values);
     return values;
   }
 
@@ -65,10 +69,13 @@ export class JsonStream {
     } catch (error) {
       throw badResponse('A line of the stream is not UTF-8.', error);
     }
+    if (line === '') return this.#endEvent(values);
     // Comments and the fields of an event other than its data.
-    if (line === '' || line.startsWith(':') || /^(?:event|id|retry)(?::|$)/.test(line)) return;
-    const data = line.startsWith('data:') ? line.slice(5).trim() : line;
+    if (line.startsWith(':') || /^(?:event|id|retry)(?::|$)/.test(line)) return;
+    const isField = line.startsWith('data:');
+    const data = isField ? line.slice(5).trim() : line;
     if (data === '') return;
+    if (this.#begun.length > 0) return this.#goOn(data);
     if (data === '[DONE]') {
       this.#done = true;
       return;
@@ -76,7 +83,28 @@ export class JsonStream {
     try {
       values.push(JSON.parse(data));
     } catch (error) {
-      throw badResponse('A line of the stream is not JSON.', error);
+      // The data of one event may stand on several lines, each with its field's name.
+      if (!isField) throw badResponse('A line of the stream is not JSON.', error);
+      this.#goOn(data);
+    }
+  }
+
+  #goOn(data: string): void {
+    this.#begun.push(data);
+    this.#begunChars += data.length;
+    if (this.#begunChars > MAX_LINE_BYTES)
+      throw badResponse(`An event of the stream is longer than ${MAX_LINE_BYTES} bytes.`);
+  }
+
+  #endEvent(values: unknown[]): void {
+    if (this.#begun.length === 0) return;
+    const data = this.#begun.join('\n');
+    this.#begun = [];
+    this.#begunChars = 0;
+    try {
+      values.push(JSON.parse(data));
+    } catch (error) {
+      throw badResponse('An event of the stream is not JSON.', error);
     }
   }
 }

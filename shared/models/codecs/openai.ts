@@ -122,15 +122,20 @@ const FINISH: Record<string, Finish> = {
   end_turn: 'stop',
   length: 'length',
   max_tokens: 'length',
+  max_output_tokens: 'length',
+  model_length: 'length',
   tool_calls: 'tool_calls',
   function_call: 'tool_calls',
   content_filter: 'content_filter',
+  safety: 'content_filter',
 };
+/** Reasons that say the server could not go on: what came so far is no answer. */
+const BROKEN = new Set(['error', 'abort', 'network_error', 'insufficient_system_resource']);
 
 function finishOf(value: unknown): Finish {
-  if (value === 'error' || value === 'abort')
-    throw badResponse(`The endpoint broke off: finish reason \`${value}\`.`);
-  return (typeof value === 'string' && FINISH[value]) || 'stop';
+  const reason = typeof value === 'string' ? value.toLowerCase() : '';
+  if (BROKEN.has(reason)) throw badResponse(`The endpoint broke off: finish reason \`${reason}\`.`);
+  return (Object.hasOwn(FINISH, reason) && FINISH[reason]) || 'stop';
 }
 
 function usageOf(value: unknown): Usage | undefined {
@@ -201,6 +206,7 @@ function decode(body: unknown): ProviderReply {
 
 class OpenaiStream implements StreamDecoder {
   readonly #lines = new JsonStream();
+  readonly #calls = new CallIndex();
   #finish: Finish | undefined;
 
   get done(): boolean {
@@ -232,7 +238,7 @@ class OpenaiStream implements StreamDecoder {
     if (text) deltas.push({ type: 'text', delta: text });
     const calls = member(delta, 'tool_calls');
     (Array.isArray(calls) ? calls : []).forEach((call: unknown, position) =>
-      deltas.push(toolDelta(call, position)),
+      deltas.push(this.#calls.place(toolDelta(call, position))),
     );
     const reason = member(choice, 'finish_reason');
     if (reason !== undefined && reason !== null) {
@@ -248,7 +254,30 @@ class OpenaiStream implements StreamDecoder {
 /** No answer calls more tools than this at once; the index becomes a place in an array. */
 const MAX_CALLS = 128;
 
-function toolDelta(call: unknown, position: number): ProviderDelta {
+type ToolDelta = ProviderDelta & { type: 'tool' };
+
+/** Servers that number all their calls 0 begin another one with another id. */
+class CallIndex {
+  /** By the server's index: ours, and the id of the call there. */
+  readonly #at = new Map<number, { index: number; id: string | undefined }>();
+  #next = 0;
+
+  place(delta: ToolDelta): ToolDelta {
+    const found = this.#at.get(delta.index);
+    if (found && (!delta.id || !found.id || found.id === delta.id)) {
+      found.id ??= delta.id;
+      return { ...delta, index: found.index };
+    }
+    // Ours are the server's own, unless it uses one twice.
+    const index = found ? this.#next : delta.index;
+    if (index >= MAX_CALLS) throw badResponse(`The answer calls more than ${MAX_CALLS} tools.`);
+    this.#at.set(delta.index, { index, id: delta.id });
+    this.#next = Math.max(this.#next, index + 1);
+    return { ...delta, index };
+  }
+}
+
+function toolDelta(call: unknown, position: number): ToolDelta {
   const index = countOf(member(call, 'index')) ?? position;
   if (index >= MAX_CALLS) throw badResponse(`The answer calls more than ${MAX_CALLS} tools.`);
   const id = textOf(member(call, 'id'));

@@ -28,9 +28,9 @@ export interface Verdict {
 const QUOTA = /quota|credit|billing/i;
 const NOT_FOUND = /not found|could not find|does not exist/i;
 const EXPIRED_TOKEN = /expired.{0,24}token|token.{0,60}expired/i;
-/** How OpenAI, vLLM, TGI, LMI and llama.cpp say that a prompt is too long. */
+/** How servers and gateways say that a prompt is too long. */
 const CONTEXT =
-  /context.{0,8}(?:length|window|size)|maximum model length|max_model_len|max_input_(?:length|tokens)|(?:prompt|input|inputs|request).{0,24}too (?:long|large|many tokens)|inputs`? tokens|inputs`? must have less than/i;
+  /context.{0,8}(?:length|window|size|limit)|(?:prompt|input|token count).{0,40}exceeds?.{0,40}(?:maximum|limit)|tokens in the prompt cannot exceed|too many (?:input )?tokens|maximum model length|max_model_len|max_input_(?:length|tokens)|(?:prompt|input|inputs|request).{0,24}too (?:long|large|many tokens)|inputs`? tokens|inputs`? must have less than/i;
 
 const THROTTLING =
   /^(?:Throttl|TooManyRequests|RequestLimitExceeded|RequestThrottled|ProvisionedThroughputExceeded|SlowDown|LimitExceeded)/;
@@ -39,7 +39,7 @@ const UNAUTHORISED =
 
 /** Connection faults before a request can have reached anyone. */
 const NEVER_ARRIVED =
-  /^(?:ECONNREFUSED|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|CERT_|ERR_TLS|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/;
+  /^(?:ECONNREFUSED|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|CERT_|ERR_TLS|ERR_SSL|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/;
 
 const verdict = (code: InferErrorCode, billed: Verdict['billed'], untilDeadline = false): Verdict => ({
   code,
@@ -100,7 +100,8 @@ function byStatus(fault: Fault): Verdict | undefined {
   if ([400, 413, 424].includes(status) && CONTEXT.test(message)) return verdict('CONTEXT_OVERFLOW', 'no');
   if (status >= 400 && status < 500) return verdict('BAD_REQUEST', 'no');
   if (status >= 500) return verdict('UNAVAILABLE', 'no');
-  return undefined;
+  // A redirection is not followed: nothing was generated.
+  return status >= 300 ? verdict('DEFECT', 'no') : undefined;
 }
 
 function byKind(fault: Fault): Verdict | undefined {

@@ -1,3 +1,5 @@
+import { PassThrough, pipeline, type Readable, type Transform } from 'node:stream';
+import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import { Agent, request as send, type Dispatcher } from 'undici';
 import { sha256Hex } from '#shared/determinism/hash.ts';
 import { REDACTED } from '#shared/task/redact.ts';
@@ -21,6 +23,9 @@ import { tokenProvider, type TokenProvider } from './token.ts';
 const CONNECT_MS = 10_000;
 /** The longest silence inside a stream. */
 const IDLE_MS = 30_000;
+/** How much of an error's body is read, and how long it is waited for. */
+const MAX_ERROR_BYTES = 65_536;
+const ERROR_MS = 5000;
 
 /**
  * Any server of chat/completions: vLLM on a TPU VM or GPU, Ollama, gateways (model-inference section 4). HTTPS only,
@@ -56,7 +61,7 @@ export function openaiProvider(
       try {
         const response = await post(call, attempt, false);
         answered = true;
-        const body = await readBody(response.body);
+        const body = await readBody(plainBody(response));
         let parsed: unknown;
         try {
           parsed = JSON.parse(body);
@@ -79,7 +84,7 @@ export function openaiProvider(
         answered = true;
         const decoder = codec.streamDecoder();
         attempt.idle(options.idleMs ?? IDLE_MS);
-        for await (const chunk of untilDone<Uint8Array>(response.body, attempt, decoder)) {
+        for await (const chunk of untilDone<Uint8Array>(plainBody(response), attempt, decoder)) {
           attempt.idle(options.idleMs ?? IDLE_MS);
           for (const delta of decoder.push(chunk)) {
             midStream = true;
@@ -131,6 +136,7 @@ async function exchange({
       headers: {
         'content-type': 'application/json',
         accept: stream ? 'text/event-stream' : 'application/json',
+        'accept-encoding': 'identity',
         'x-request-id': call.attemptId,
         // Opaque to the server, safe in a header whatever the key holds.
         'idempotency-key': /^[\w.:-]{1,128}$/.test(call.idempotencyKey)
@@ -140,7 +146,7 @@ async function exchange({
       },
     });
     if (response.statusCode === 200) return response;
-    const body = await readBody(response.body);
+    const body = await errorBody(response);
     // A careless gateway may repeat what it was sent.
     const text = token ? body.replaceAll(token.token, REDACTED) : body;
     if (response.statusCode === 401 && token && !refused) {
@@ -148,8 +154,12 @@ async function exchange({
       continue;
     }
     const wait = retryAfterMs(response.headers['retry-after'], Date.now());
+    const { location } = response.headers;
+    const fault = codec.errorOf(response.statusCode, parsedOrText(text));
     throw providerError(
-      codec.errorOf(response.statusCode, parsedOrText(text)),
+      location === undefined
+        ? fault
+        : { ...fault, message: `redirected to ${String(location).slice(0, 200)}` },
       `${model.name} answered HTTP ${response.statusCode}.`,
       wait === undefined ? {} : { retryAfterMs: wait },
     );
@@ -162,6 +172,43 @@ function parsedOrText(text: string): unknown {
   } catch {
     return text.slice(0, 2000);
   }
+}
+
+const DECODERS: Record<string, () => Transform> = {
+  gzip: createGunzip,
+  'x-gzip': createGunzip,
+  deflate: createInflate,
+  br: createBrotliDecompress,
+  zstd: createZstdDecompress,
+};
+
+/** The body itself, of a server that compresses without being asked to. */
+function plainBody({ headers, body }: Dispatcher.ResponseData): Readable {
+  const coding = String(headers['content-encoding'] ?? 'identity').toLowerCase();
+  if (coding === 'identity' || coding === '') return body;
+  if (!Object.hasOwn(DECODERS, coding)) throw badResponse(`The answer has the unknown encoding ${coding}.`);
+  // The last part hands errors of all on to who reads.
+  return pipeline(body, DECODERS[coding]!(), new PassThrough(), () => undefined);
+}
+
+/** What an error says: as much of it as comes in time. Its status is known already, whatever becomes of the rest. */
+async function errorBody(response: Dispatcher.ResponseData): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  const late = setTimeout(() => response.body.destroy(), ERROR_MS);
+  try {
+    for await (const chunk of plainBody(response) as AsyncIterable<Uint8Array>) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > MAX_ERROR_BYTES) break;
+    }
+  } catch {
+    // It broke off, or is compressed in no way we know.
+  } finally {
+    clearTimeout(late);
+    response.body.destroy();
+  }
+  return Buffer.concat(chunks).toString('utf8', 0, MAX_ERROR_BYTES);
 }
 
 async function readBody(body: AsyncIterable<Uint8Array>): Promise<string> {
@@ -212,6 +259,8 @@ function networkCodeOf(error: unknown): string | undefined {
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
     const { code } = at as NodeJS.ErrnoException;
     if (typeof code === 'string') return code;
+    // What speaks no HTTP has no code either.
+    if (at.name === 'HTTPParserError') return 'HPE_INVALID';
     if (at instanceof AggregateError && at.errors.length > 0) return networkCodeOf(at.errors[0]);
   }
   return undefined;

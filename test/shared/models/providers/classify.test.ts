@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { classify, type Fault } from '#shared/models/providers/classify.ts';
 import { retryAfterMs } from '#shared/models/providers/retry-after.ts';
 
+type Row = [string, Fault, string];
+
 describe('the error table of section 9', () => {
-  it.each<[string, Fault, string]>([
+  it.each<Row>([
     ['402', { status: 402 }, 'QUOTA'],
     ['400 naming quota', { status: 400, message: 'You exceeded your current quota' }, 'QUOTA'],
     ['403 naming billing', { status: 403, message: 'Billing is not enabled' }, 'QUOTA'],
@@ -41,6 +43,19 @@ describe('the error table of section 9', () => {
       { status: 400, message: "This model's maximum context length is 8192 tokens" },
       'CONTEXT_OVERFLOW',
     ],
+    ...[
+      'input length and `max_tokens` exceed context limit: 199000 + 8000 > 200000',
+      'The input token count (1500000) exceeds the maximum number of tokens allowed (1048576).',
+      'too many tokens: total number of tokens in the prompt cannot exceed 4081',
+      'Prompt length (5000) exceeds maximum input length (4096)',
+      'The decoder prompt (length 50000) is longer than the maximum model length of 32768.',
+      'the request exceeds the available context size, try increasing it',
+      'Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096',
+      'Please reduce the length of the messages. context_length_exceeded',
+    ].map((message): Row => [message, { status: 400, message }, 'CONTEXT_OVERFLOW']),
+    ...['max_tokens must be positive', 'tool exceeds depth', 'the limit of stop words is 4'].map(
+      (message): Row => [message, { status: 400, message }, 'BAD_REQUEST'],
+    ),
     ['413 naming the prompt', { status: 413, message: 'prompt is too long' }, 'CONTEXT_OVERFLOW'],
     [
       '424 naming TGI limits',
@@ -98,7 +113,14 @@ describe('the error table of section 9', () => {
   it('charges nothing for what was refused, and does not know what was broken off', () => {
     expect(classify({ status: 429 }).billed).toBe('no');
     expect(classify({ status: 503 }).billed).toBe('no');
-    expect(classify({ networkCode: 'ECONNREFUSED' }).billed).toBe('no');
+    expect(classify({ status: 307 }).billed).toBe('no');
+    for (const networkCode of [
+      'ECONNREFUSED',
+      'ERR_SSL_WRONG_VERSION_NUMBER',
+      'CERT_HAS_EXPIRED',
+      'ERR_TLS_CERT_ALTNAME_INVALID',
+    ])
+      expect(classify({ networkCode })).toMatchObject({ code: 'UNAVAILABLE', billed: 'no' });
     expect(classify({ networkCode: 'ECONNRESET' }).billed).toBe('unknown');
     expect(classify({ kind: 'timeout' }).billed).toBe('unknown');
     expect(classify({ kind: 'unreadable' }).billed).toBe('unknown');
