@@ -341,7 +341,7 @@ const identityStatement = (audience: string): StatementSpec => ({
 export function machineStatements(
   r: Resources,
   functionArns: readonly string[],
-  pinned: boolean,
+  { pinned, maps }: { pinned: boolean; maps: { read: boolean; write: boolean } },
 ): StatementSpec[] {
   return [
     {
@@ -350,19 +350,32 @@ export function machineStatements(
       resources: functionArns.map((arn) => (pinned ? `${arn}:*` : arn)),
       ...(pinned ? { wildcard: 'A machine version names the function versions of its own deployment.' } : {}),
     },
-    {
-      sid: 'ReadItems',
-      wildcard: "Job ids are made at run time; the prefixes name one workflow's jobs and arrivals only.",
-      actions: ['s3:GetObject', 's3:GetObjectVersion'],
-      resources: [`${r.bucketArn}/jobs/${r.workflow}.*`, `${r.bucketArn}/ingest/${r.workflow}/*`],
-    },
-    {
-      sid: 'WriteMapResults',
-      wildcard: 'Step Functions names the files of a map run.',
-      actions: ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts'],
-      resources: [`${r.bucketArn}/mapruns/${r.workflow}.*`],
-    },
-    ...keyStatements(r),
+    ...(maps.read
+      ? [
+          {
+            sid: 'ReadItems',
+            wildcard: "Job ids are made at run time; the prefix names one workflow's jobs only.",
+            actions: ['s3:GetObject'],
+            resources: [`${r.bucketArn}/jobs/${r.workflow}.*`],
+          },
+        ]
+      : []),
+    ...(maps.write
+      ? [
+          {
+            sid: 'WriteMapResults',
+            wildcard: 'Step Functions names the files of a map run.',
+            actions: [
+              's3:GetObject',
+              's3:PutObject',
+              's3:AbortMultipartUpload',
+              's3:ListMultipartUploadParts',
+            ],
+            resources: [`${r.bucketArn}/mapruns/${r.workflow}.*`],
+          },
+        ]
+      : []),
+    ...(maps.read || maps.write ? keyStatements(r) : []),
   ];
 }
 

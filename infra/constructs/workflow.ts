@@ -24,7 +24,7 @@ import { bundleOf } from '#functions/bundling.ts';
 import { callsModels, usesSandbox, type WorkflowEntry } from '#shared/task/catalog.ts';
 import { pascalCase, placeholdersOf } from '#shared/task/placeholders.ts';
 import type { Context } from '../context.ts';
-import { distributedMapLabels, nestedWorkflows } from '../definitions.ts';
+import { distributedMapLabels, mapObjects, nestedWorkflows } from '../definitions.ts';
 import {
   capabilityStatements,
   machineStatements,
@@ -119,9 +119,10 @@ export class Workflow extends Construct {
       description: `What the ${entry.name} state machine may do`,
     });
     const functionArns = [...this.tasks.values()].map(({ fn }) => fn.functionArn);
-    for (const spec of machineStatements(resources, functionArns, settings.pinVersions))
-      addStatement(role, spec);
-    const labels = distributedMapLabels(definitionText(entry));
+    const definition = definitionText(entry);
+    const does = { pinned: settings.pinVersions, maps: mapObjects(definition) };
+    for (const spec of machineStatements(resources, functionArns, does)) addStatement(role, spec);
+    const labels = distributedMapLabels(definition);
     if (labels.length > 0) {
       // A policy of its own: the role would name its machine in a cycle.
       const policy = new Policy(this, 'MapRuns', { roles: [role] });

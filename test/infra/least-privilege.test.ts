@@ -2,19 +2,25 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { catalog } from '#functions/catalog.ts';
+import { definitionText } from '#functions/definitions.ts';
 import type * as Host from '#local/host/index.ts';
+import type * as States from '#local/states/index.ts';
 import { derivedJobId } from '#shared/determinism/ids.ts';
 import { checkedPlatform } from '#infra/checked.ts';
 import { openPlatform, type Platform } from '#local/platform.ts';
 import { withRuntime, type Runtime } from '#shared/task/runtime.ts';
 import { eventClient, type Client } from '#test/support/api.ts';
-import { guarded, type RequestContext, type Statement } from '#test/support/iam.ts';
-import { ARNS, policiesOf } from './template-policies.ts';
+import type { Artifacts } from '#shared/storage/ports.ts';
+import { allowed, guarded, unused, type RequestContext, type Statement } from '#test/support/iam.ts';
+import { objectRequests, requestsOf } from './machine-requests.ts';
+import { ARNS, policiesOf, substitutionsOf } from './template-policies.ts';
 import { buildFixture } from './fixture.ts';
 
 /**
  * Every workflow runs on the embedded platform while each of its tasks is held to the policies that the real templates
- * give its function: what a task needs and its role lacks would stop the job on AWS, and nowhere else.
+ * give its function: what a task needs and its role lacks would stop the job on AWS, and nowhere else. The machines' own
+ * roles are held to what their definitions make Step Functions ask for, both ways.
  */
 
 // Bounds of what hangs, not of what is slow: the machine may be at work on much else.
@@ -65,7 +71,41 @@ vi.mock('#local/host/index.ts', async (original) => {
   };
 });
 
+/** Objects that a workflow's machine itself read and wrote: items and results of maps. */
+const mapObjects = new Map<string, Map<string, { method: 'get' | 'put'; arn: string }>>();
+
+vi.mock('#local/states/index.ts', async (original) => {
+  const states = await original<typeof States>();
+  const noted = (artifacts: Artifacts): Artifacts =>
+    new Proxy(artifacts, {
+      get(target, name) {
+        const value = Reflect.get(target, name, target) as unknown;
+        if (typeof value !== 'function') return value;
+        return (key: string, ...rest: unknown[]): unknown => {
+          if (name !== 'get' && name !== 'head' && name !== 'put')
+            throw new Error(`A machine calls ${String(name)} of artifacts: say what S3 is asked for then.`);
+          // The objects of a job name its workflow; a machine that used another's would lack the right to.
+          const workflow = /\/([a-z-]+)\.[a-z2-7]{26}\//.exec(`/${key}`)?.[1] ?? `of ${key}`;
+          const used = mapObjects.get(workflow) ?? new Map();
+          mapObjects.set(workflow, used);
+          used.set(`${name} ${key}`, {
+            method: name === 'put' ? 'put' : 'get',
+            arn: `${ARNS.bucket}/${key}`,
+          });
+          return (value as (...args: unknown[]) => unknown).call(target, key, ...rest);
+        };
+      },
+    });
+  return {
+    ...states,
+    createEngine: (options: States.EngineOptions) =>
+      states.createEngine({ ...options, artifactsOf: (bucket) => noted(options.artifactsOf(bucket)) }),
+  };
+});
+
 const EXAMPLES = join(import.meta.dirname, '../../examples');
+let dev: ReturnType<typeof buildFixture>;
+let prod: typeof dev;
 let dir: string;
 let platform: Platform;
 const upload = async (file: string, lines?: number): Promise<string> => {
@@ -76,8 +116,8 @@ const upload = async (file: string, lines?: number): Promise<string> => {
 };
 
 beforeAll(async () => {
-  const { stacks } = buildFixture(checkedPlatform());
-  for (const [name, statements] of policiesOf(stacks)) policies.set(name, statements);
+  dev = buildFixture(checkedPlatform());
+  for (const [name, statements] of policiesOf(dev.stacks)) policies.set(name, statements);
   dir = await mkdtemp(join(tmpdir(), 'agentmill-iam-'));
   platform = await openPlatform({ dataDir: dir });
 });
@@ -142,6 +182,23 @@ describe('every task may do what it does', () => {
     });
     expect(job.error).toBeUndefined();
     expect([...denied]).toEqual([]);
+  });
+});
+
+/** After the workflows, whose runs tell what their machines read and write. */
+describe.each(catalog)('the machine $name', (entry) => {
+  test.each(['dev', 'prod'])('may do in %s what it does, and nothing else', (stage) => {
+    if (stage === 'prod') prod ??= buildFixture({ ...checkedPlatform(), context: { stage } });
+    const { stacks } = stage === 'prod' ? prod : dev;
+    const name = `agentmill-${stage}-${entry.name}`;
+    const statements = policiesOf(stacks).get(name)!;
+    const machine = ARNS.machine(entry.name).replace('agentmill-dev-', `agentmill-${stage}-`);
+    const objects = objectRequests(mapObjects.get(entry.name)?.values() ?? []);
+    const substitutions = substitutionsOf(stacks.workflows.get(entry.name)!);
+    const requests = [...requestsOf(definitionText(entry), substitutions, machine), ...objects];
+    expect(objects.length).toBeGreaterThan(0);
+    expect(requests.filter(({ action, resource }) => !allowed(statements, action, resource))).toEqual([]);
+    expect(unused(statements, requests)).toEqual([]);
   });
 });
 

@@ -73,3 +73,17 @@ export function policiesOf(stacks: PlatformStacks): Map<string, Statement[]> {
   }
   return found;
 }
+
+/** The values that a machine's template binds its definition's placeholders to; a published function version is number 7. */
+export function substitutionsOf(stack: Stack): Record<string, string> {
+  const { Resources } = Template.fromStack(stack).toJSON() as { Resources: Record<string, Resource> };
+  const machine = Object.values(Resources).find(({ Type }) => Type === 'AWS::StepFunctions::StateMachine')!;
+  const valueOf = (value: unknown): string => {
+    const { Ref } = value as { Ref?: string };
+    const version = Ref === undefined ? undefined : Resources[Ref];
+    if (version?.Type !== 'AWS::Lambda::Version') return String(plain(value));
+    return `<${referenced(version.Properties.FunctionName)}.Arn>:7`;
+  };
+  const bound = Object.entries(machine.Properties.DefinitionSubstitutions as object);
+  return Object.fromEntries(bound.map(([name, value]) => [name, valueOf(value)]));
+}

@@ -64,6 +64,24 @@ export function allowed(
   );
 }
 
+/** Every action on a resource that statements allow and none of some requests asks for, as `Sid: action resource`. */
+export function unused(
+  statements: readonly (Statement & { Sid?: string })[],
+  requests: readonly { action: string; resource: string }[],
+): string[] {
+  return statements.flatMap(({ Effect, Sid = '', Action, Resource }) =>
+    Effect === 'Deny'
+      ? []
+      : list(Action).flatMap((action) =>
+          list(Resource)
+            .filter(
+              (pattern) => !requests.some((one) => like(action, one.action) && like(pattern, one.resource)),
+            )
+            .map((pattern) => `${Sid}: ${action} ${pattern}`),
+        ),
+  );
+}
+
 export interface Principal {
   statements: readonly Statement[];
   /** Told of each request that is not allowed. */
