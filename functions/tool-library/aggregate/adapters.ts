@@ -1,9 +1,12 @@
 import { canonicalJson } from '#shared/determinism/hash.ts';
 import type { Json } from '#shared/storage/ports.ts';
 import { near } from '../builtin/arithmetic.ts';
+import type { CallShape } from '../analysis/calls.ts';
+import { functionNamed, parametersOf } from '../analysis/functions.ts';
 import { jsonOf } from '../analysis/literals.ts';
 import type { AstNode } from '../python/ast.ts';
-import type { Adapter, Origin } from '../refactor/mapping.ts';
+import type { SourceTool } from '../refactor/forms.ts';
+import { bindCall, callWithin, type Adapter, type Origin } from '../refactor/mapping.ts';
 
 /**
  * How a code agent's calls were made from the source's, found from the values in both. With one case several readings
@@ -17,12 +20,33 @@ const MAX_ADAPTERS = 8;
 const FACTORS = [0.01, 100, -1];
 
 /** Arguments of one case, before and after. */
-export interface ArgumentPair {
+interface ArgumentPair {
   before: ReadonlyMap<string, AstNode>;
   after: ReadonlyMap<string, AstNode>;
 }
 
-export function possibleAdapters(fn: string, pairs: readonly ArgumentPair[]): Adapter[] {
+/**
+ * The readings of a tool's mapped calls, the likeliest first; none where its cases call several functions.
+ * @param after what each case's mapped call is, by case.
+ */
+export function readingsOf(
+  { entry, ast, cases }: SourceTool,
+  after: ReadonlyMap<string, CallShape>,
+): Adapter[] {
+  const parameters = parametersOf(functionNamed(ast, entry)!);
+  const functions = new Set<string>();
+  const pairs = cases.flatMap(({ id, shape }): ArgumentPair[] => {
+    const mapped = after.get(id);
+    if (!mapped) return [];
+    functions.add(mapped.entry);
+    const bound = bindCall(callWithin(shape.expression, entry)!, parameters);
+    return bound ? [{ before: new Map([...bound, ...shape.arguments]), after: mapped.arguments }] : [];
+  });
+  const [only] = functions;
+  return only === undefined || functions.size > 1 ? [] : possibleAdapters(only, pairs);
+}
+
+function possibleAdapters(fn: string, pairs: readonly ArgumentPair[]): Adapter[] {
   const [first] = pairs;
   if (!first) return [];
   const names = [...first.after.keys()];

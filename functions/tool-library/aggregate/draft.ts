@@ -13,8 +13,15 @@ export interface Draft {
   adapters: Record<string, Adapter>;
 }
 
-/** @param plain tools that are merged without widening and helpers. */
-export async function draftOf(tools: readonly SourceTool[], plain: ReadonlySet<string>): Promise<Draft> {
+/**
+ * @param plain tools that are merged without widening and helpers.
+ * @param shown cases that are mapped.
+ */
+export async function draftOf(
+  tools: readonly SourceTool[],
+  plain: ReadonlySet<string>,
+  shown: ReadonlySet<string>,
+): Promise<Draft> {
   const { functions, module } = refactor(tools, { widen: true, helpers: true, plain });
   const byId = new Map(tools.map((tool) => [tool.id, tool]));
   const trees: AstNode[] = functions.map(({ code }) => code);
@@ -26,6 +33,7 @@ export async function draftOf(tools: readonly SourceTool[], plain: ReadonlySet<s
       const adapter = merged.adapters.get(id)!;
       adapters[id] = adapter;
       for (const each of tool.cases) {
+        if (!shown.has(each.id)) continue;
         const call = mappedCall(tool, each.shape.expression, adapter);
         if (!call) continue;
         trees.push(call);

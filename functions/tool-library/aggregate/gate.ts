@@ -8,7 +8,8 @@ import type { PartSources } from '../blueprint/parts.ts';
 import { toolId } from '../ids.ts';
 import { parseTools, unparse } from '../python/analyser.ts';
 import type { AstNode, ModuleNode, ParsedCode } from '../python/ast.ts';
-import type { FeedbackItem } from '../roles/refactoring.ts';
+import type { Code, FeedbackItem } from '../roles/refactoring.ts';
+import { furtherCalls } from './further.ts';
 import { liveSibs, type GatedCall, type GatedFunction, type SibState } from './state.ts';
 
 /** The gate between the code agent and the sandbox: what parses, is flat, keeps the policy, and calls what is there. */
@@ -33,9 +34,6 @@ async function gateOne(state: SibState, part: PartSources, packages: readonly st
   const { module, functions, mapping } = state.code!;
   const problems: FeedbackItem[] = [];
   const [moduleCode, ...codes] = await parseTools([module, ...functions.map(({ code }) => code)]);
-  const calls = await parseTools(
-    mapping.map(({ setup, call }) => (setup === undefined ? call : `${setup}\n${call}`)),
-  );
   const moduleProblem = examineModule(moduleCode!, functions, packages);
   if (moduleProblem !== undefined) problems.push(say(`The module ${moduleProblem}`, 'Repair the module.'));
   const good = new Map<string, { tree: ModuleNode; fn: AstNode; code: string }>();
@@ -49,7 +47,10 @@ async function gateOne(state: SibState, part: PartSources, packages: readonly st
     _: 'Module',
     body: [...good.values()].flatMap(({ tree }) => functionsOf(tree)),
   };
-  const shapes = mapCases(state, part, names, calls, problems);
+  const mapped = await mapCases(state, part, names, mapping, problems);
+  const further = await furtherCalls(state, part, new Map(mapped.map((each) => [each.caseId, each.shape])));
+  const all = [...mapped, ...(await mapCases(state, part, names, further, problems))];
+  const shapes = [...Map.groupBy(all, (each) => each.toolId).values()].flat();
   const usesModule = moduleProblem === undefined && moduleCode!.ok && moduleCode!.ast.body.length > 0;
   const moduleText = usesModule && moduleCode!.ok ? moduleCode!.code : undefined;
   const texts = await unparse(shapes.map(({ shape }) => shape.expression));
@@ -119,20 +120,23 @@ interface MappedCase {
 }
 
 /** The mapping's calls that have what they call; what is wrong with the others. */
-function mapCases(
+async function mapCases(
   state: SibState,
   part: PartSources,
   functions: ModuleNode,
-  calls: readonly ParsedCode[],
+  mapping: Code['mapping'],
   problems: FeedbackItem[],
-): MappedCase[] {
+): Promise<MappedCase[]> {
+  const calls = await parseTools(
+    mapping.map(({ setup, call }) => (setup === undefined ? call : `${setup}\n${call}`)),
+  );
   const toolOf = new Map(
     state.sib.coveredToolIds.flatMap((id) =>
       (part.cases.get(id) ?? []).map((each) => [each.id, id] as const),
     ),
   );
   const mapped = new Map<string, MappedCase>();
-  for (const [n, { caseId, setup }] of state.code!.mapping.entries()) {
+  for (const [n, { caseId, setup }] of mapping.entries()) {
     const source = toolOf.get(caseId);
     const call = calls[n]!;
     const wrong = (problem: string): void =>

@@ -5,6 +5,7 @@ import { complaint, isBad } from '../builtin/refactoring.ts';
 import type { ToolLibraryConfig } from '../config.ts';
 import type { FeedbackItem } from '../roles/refactoring.ts';
 import { reviewCodeRole, type ReviewCodeInput, type ReviewCodeOutput } from '../roles/review-code.ts';
+import { shownCases, shownExecutions, shownUnmapped } from './shown.ts';
 import { liveSibs, type SibState } from './state.ts';
 import { designView } from './writing.ts';
 
@@ -20,14 +21,14 @@ export const reviewRequests = (
   config: ToolLibraryConfig,
 ): InferRequest[] =>
   liveSibs(states).flatMap((state) => {
-    const { code, executions } = state;
+    const { code } = state;
     if (!code || state.gated === undefined || state.gated.calls.length === 0) return [];
     const input: ReviewCodeInput = {
       sib: designView(state),
       code,
-      executions,
+      ...shownExecutions(state),
       transcripts: transcriptsOf(state, part),
-      unmapped: unmappedOf(state, part),
+      unmapped: shownUnmapped(unmappedOf(state, part)),
     };
     return [
       requestFor(reviewCodeRole, input, {
@@ -66,6 +67,7 @@ function transcriptsOf({ attempts, sib }: SibState, part: PartSources): ReviewCo
 /** Cases without a call that ran, and why. */
 export function unmappedOf(state: SibState, part: PartSources): ReviewCodeInput['unmapped'] {
   const run = new Set(state.executions.map(({ caseId }) => caseId));
+  const shown = shownCases(state, part);
   const problems = new Map((state.gated?.problems ?? []).map((each) => [each.caseId, each.problem]));
   return state.sib.coveredToolIds.flatMap((id) =>
     (part.cases.get(id) ?? [])
@@ -73,7 +75,11 @@ export function unmappedOf(state: SibState, part: PartSources): ReviewCodeInput[
       .map((each) => ({
         caseId: each.id,
         tool: part.tools.get(id)!.name,
-        reason: problems.get(each.id) ?? 'The mapping leaves the case out.',
+        reason:
+          problems.get(each.id) ??
+          (shown.has(each.id)
+            ? 'The mapping leaves the case out.'
+            : 'The calls of its tool do not tell how it is called: they call several functions, or none.'),
       })),
   );
 }

@@ -11,9 +11,9 @@ import { valueText } from '../create/values.ts';
 import { parseTools, unparse } from '../python/analyser.ts';
 import type { AstNode, ModuleNode } from '../python/ast.ts';
 import type { SourceTool } from '../refactor/forms.ts';
-import { bindCall, callWithin, mapExpression, replaceCall, type Adapter } from '../refactor/mapping.ts';
+import { callWithin, mapExpression, replaceCall, type Adapter } from '../refactor/mapping.ts';
 import type { Execution } from '../roles/review-code.ts';
-import { possibleAdapters, type ArgumentPair } from './adapters.ts';
+import { readingsOf } from './adapters.ts';
 import { liveSibs, type GatedCall, type SibState } from './state.ts';
 
 /**
@@ -134,7 +134,7 @@ function* changedCalls(
   const fn = functionNamed(tool.ast, tool.entry)!;
   const parameters = parametersOf(fn);
   const cases = tool.cases.filter(({ id }) => calls.some(({ caseId }) => caseId === id));
-  const adapters = exact ? [exact] : readingsOf(cases, calls, shapes, tool, parameters);
+  const adapters = exact ? [exact] : readingsOf(tool, shapes);
   let left = COMPARED;
   for (const { id, shape, setup } of cases) {
     const after = shapes.get(id);
@@ -147,24 +147,6 @@ function* changedCalls(
       yield { source, readings, ...(setup === undefined ? {} : { setup }) };
     }
   }
-}
-
-function readingsOf(
-  cases: SourceTool['cases'],
-  calls: readonly GatedCall[],
-  shapes: ReadonlyMap<string, CallShape>,
-  { entry }: SourceTool,
-  parameters: readonly { name: string; default?: AstNode }[],
-): Adapter[] {
-  const fn = calls[0]!.function;
-  if (calls.some((call) => call.function !== fn)) return [];
-  const pairs = cases.flatMap(({ id, shape }): ArgumentPair[] => {
-    const after = shapes.get(id);
-    const bound = bindCall(callWithin(shape.expression, entry)!, parameters);
-    if (!after || !bound) return [];
-    return [{ before: new Map([...bound, ...shape.arguments]), after: after.arguments }];
-  });
-  return possibleAdapters(fn, pairs);
 }
 
 /** The changed call through a reading, in what stands around the mapped call. */

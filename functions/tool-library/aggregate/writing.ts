@@ -8,6 +8,7 @@ import { patchCodeRole, type PatchCodeInput } from '../roles/patch-code.ts';
 import type { Code, Design, SourceView } from '../roles/refactoring.ts';
 import { writeCodeRole, type WriteCodeInput } from '../roles/write-code.ts';
 import { draftOf, type Draft } from './draft.ts';
+import { SHOWN_CASES, shownCases } from './shown.ts';
 import { liveSibs, type SibState } from './state.ts';
 
 /** The code agent's requests and replies: write-code first, patch-code with the feedback of the round before. */
@@ -34,7 +35,7 @@ export async function writeRequests(
       const source = part.sources.get(id);
       return source && !left.has(id) ? [source] : [];
     });
-    const draft = await draftOf(sources, new Set(state.plain));
+    const draft = await draftOf(sources, new Set(state.plain), shownCases(state, part));
     drafts.set(sib.id, draft);
     const shown = {
       sib: designView(state),
@@ -76,13 +77,15 @@ export const designView = ({ sib }: SibState): Design => ({
 export const viewsOf = (ids: readonly string[], part: PartSources): SourceView[] =>
   ids.map((id) => {
     const { name, code } = part.tools.get(id)!;
-    const cases = (part.cases.get(id) ?? []).map(({ id: caseId, question, setup, call }) => ({
+    const all = part.cases.get(id) ?? [];
+    const cases = all.slice(0, SHOWN_CASES).map(({ id: caseId, question, setup, call }) => ({
       caseId,
       question,
       ...(setup === undefined ? {} : { setup }),
       call,
     }));
-    return { name, code, cases };
+    const further = all.length - cases.length;
+    return { name, code, cases, ...(further === 0 ? {} : { further }) };
   });
 
 /** Takes the code in; where a reply cannot be read, the round is lost and says why. The states given are changed. */

@@ -49,16 +49,19 @@ export const SourceViewSchema = z.strictObject({
       call: z.string(),
     }),
   ),
+  /** Cases that are not shown: they are called like those that are. */
+  further: z.int().positive().optional(),
 });
 export type SourceView = z.infer<typeof SourceViewSchema>;
 
 export const sourcesText = (sources: readonly SourceView[]): string =>
   sources
-    .map(({ code, cases }) => {
+    .map(({ code, cases, further }) => {
       const calls = cases.map(
         ({ caseId, setup, call }) => `# case ${caseId}: ${setup ? `${setup}; ` : ''}${call}`,
       );
-      return [code.slice(0, MAX_CODE), ...calls].join('\n');
+      const rest = further === undefined ? [] : [`# and ${further} further cases, called like these`];
+      return [code.slice(0, MAX_CODE), ...calls, ...rest].join('\n');
     })
     .join('\n\n');
 
@@ -107,6 +110,7 @@ export const CODE_RULES = `- Implement every function of the scenario. One call 
   that most sources fix a default. No *args, no **kwargs, no switch that chooses between unrelated formulas.
 - Every function has a Google-style docstring: what it computes and for which subjects, then Args and Returns.
 - The mapping has one entry for every case you were shown, by its id: the call that replaces the source's call, with
-  arguments by keyword. The values in it come from the source's call.
+  arguments by keyword. The values in it come from the source's call. Further cases of a tool are called the same way
+  with their own values, so use one function for all cases of a tool.
 - The functions must agree with their sources on other arguments too: they are compared on changed ones. Never look up
   a case's inputs, never return a remembered value, never catch an exception to hide it.`;

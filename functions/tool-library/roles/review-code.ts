@@ -26,7 +26,11 @@ export type Execution = z.infer<typeof ExecutionSchema>;
 export const ReviewCodeInput = z.strictObject({
   sib: DesignSchema,
   code: CodeSchema,
+  /** What failed, and some of what passed of each tool. */
   executions: z.array(ExecutionSchema),
+  /** Executions that are not shown. */
+  furtherPassed: z.int().positive().optional(),
+  furtherFailed: z.int().positive().optional(),
   /** Attempts to solve the questions with the new functions. */
   transcripts: z.array(TranscriptViewSchema.extend({ question: z.string() })),
   /** Why cases have no execution, by case. */
@@ -58,11 +62,15 @@ export const reviewCodeRole = toolLibraryRole<ReviewCodeInput, ReviewCodeOutput>
   system: SYSTEM,
   reply:
     '{"verdict": "PASS" | "FAIL", "feedback": [{"caseId"?: string, "problem": string, "suggestion": string}]}',
-  user: ({ sib, code, executions, transcripts, unmapped }) =>
+  user: ({ sib, code, executions, furtherPassed, furtherFailed, transcripts, unmapped }) =>
     fence(hashOf([sib, code]), {
       scenario: designText(sib),
       code: codeText(code),
-      executions: executions.map((execution) => JSON.stringify(execution)).join('\n'),
+      executions: [
+        ...executions.map((execution) => JSON.stringify(execution)),
+        ...(furtherPassed === undefined ? [] : [`${furtherPassed} more pass`]),
+        ...(furtherFailed === undefined ? [] : [`${furtherFailed} more fail`]),
+      ].join('\n'),
       cases_without_a_call:
         unmapped.length > 0 ? unmapped.map((each) => JSON.stringify(each)).join('\n') : undefined,
       attempts:

@@ -314,6 +314,73 @@ describe('from clusters to a library', () => {
     expect(report.losslessness).toEqual({ cases: 3, passing: 3, coverage: 1 });
   });
 
+  describe('a tool that hundreds of questions made', () => {
+    const MORE = 300;
+    const many = (): { tools: Tool[]; cases: Case[] } => {
+      const [muffin] = three.cases.filter(({ call }) => call === MUFFIN.call);
+      const further = Array.from({ length: MORE }, (_, n): Case => ({
+        ...muffin!,
+        id: `c_${String(n).padStart(16, '0')}`,
+        call: `muffin_profit(${n + 2}, ${(n % 7) + 1})`,
+        expected: (n + 2) * ((n % 7) + 1) - (n + 2) * 0.5 - 15,
+      }));
+      return { tools: three.tools, cases: [...three.cases, ...further] };
+    };
+    const whole = { cases: MORE + 3, passing: MORE + 3, coverage: 1 };
+
+    it('agents are shown a dozen of its cases and how many more there are; all are mapped, run and published', async () => {
+      const { asked, library, report, results } = await refactorTools(many());
+      expect(report).toMatchObject({ counts: { superseded: 3 }, losslessness: whole });
+      expect(library).toHaveLength(1);
+      expect(library[0]!.mapping).toHaveLength(MORE + 3);
+      expect(results[0]).toMatchObject({ accepted: true, rounds: 1 });
+      const [write] = asked.filter((each) => writes!(each));
+      const [review] = asked.filter((each) => reviewsCode!(each));
+      expect(JSON.stringify(write).length).toBeLessThan(20_000);
+      expect(JSON.stringify(review).length).toBeLessThan(20_000);
+      expect(JSON.stringify(write!.messages)).toContain(`and ${MORE + 1 - 12} further cases`);
+      expect(JSON.stringify(review!.messages)).toContain(`${MORE + 1 - 12} more pass`);
+    });
+
+    it('code of a model is called for the other cases as for those it mapped', async () => {
+      const script: Script = (request) => {
+        if (!writes!(request)) return undefined;
+        const draft = draftOf(request);
+        return JSON.parse(
+          JSON.stringify(draft).replaceAll(PROFIT, 'profit').replaceAll('quantity', 'pieces'),
+        ) as Code;
+      };
+      const { library, report } = await refactorTools(many(), { script });
+      expect(report.losslessness).toEqual(whole);
+      expect(library.map(({ name }) => name)).toEqual(['profit']);
+      expect(library[0]!.mapping.map(({ call }) => call)).toContain(
+        'profit(pieces=301, price=6, cost=0.5, amount=15)',
+      );
+    });
+
+    it('where its calls do not tell how the others are called, it stays as it was', async () => {
+      const script: Script = (request) => {
+        if (!writes!(request) && !patches!(request)) return undefined;
+        const draft = draftOf(request);
+        const [fn] = draft.functions;
+        // Two functions for the cases of one tool.
+        return {
+          ...draft,
+          functions: [fn, { name: 'other_profit', code: fn!.code.replace(PROFIT, 'other_profit') }],
+          mapping: draft.mapping.map(({ caseId, call }, n) => ({
+            caseId,
+            call: n % 2 === 0 ? call : call.replace(PROFIT, 'other_profit'),
+          })),
+        };
+      };
+      const { library, report } = await refactorTools(many(), { script });
+      expect(report.losslessness).toEqual(whole);
+      const kept = library.find(({ name }) => name === 'muffin_profit')!;
+      expect(kept.mapping).toHaveLength(MORE + 1);
+      expect(kept.keptBecause).toBeDefined();
+    });
+  });
+
   it('[tool-library 19] an aggregate that looks up case inputs is NOT_EQUIVALENT', async () => {
     const code =
       'def profit(quantity, price):\n    return {(24, 3): 45, (12, 8): 78, (30, 2): 37.5}.get((quantity, price), 0)';
