@@ -10,8 +10,8 @@
 
 /** What the runner says is to be watched, by address (`id`). */
 export interface Watch {
-  /** Dicts by name: the module, and the addresses of the keys that may change. */
-  dicts: { name: string; at: number; skip: number[] }[];
+  /** Dicts by name: the module, and the addresses of the keys that may change, and of those that are put back. */
+  dicts: { name: string; at: number; skip: number[]; loose: number[] }[];
   /** Lists: their length, place and items. */
   lists: { name: string; at: number }[];
   functions: { name: string; at: number[] }[];
@@ -69,20 +69,25 @@ export function makeCanary(watch: Watch, heap: () => Uint32Array): Canary {
     const segment = (name: string, sure: boolean, ofPrevious = false): void => {
       segments.push({ end: found.length, name, sure, ofPrevious });
     };
-    for (const { name, at: dict, skip } of watch.dicts) {
+    for (const { name, at: dict, skip, loose } of watch.dicts) {
       found.push(dict + DICT.used, dict + DICT.keys);
       segment(name, false);
       const keys = at(dict + DICT.keys);
       const skipped = new Set(skip);
+      const passing = new Set(loose);
+      const back: number[] = [];
       const unicode = byte(keys + KEYS.kind) === UNICODE_KEYS;
       const [width, key, value] = unicode ? [8, 0, 4] : [12, 4, 8];
       const first = keys + KEYS.header + 2 ** byte(keys + KEYS.logIndexBytes);
       const count = at(keys + KEYS.entries);
       for (let index = 0; index < count; index++) {
         const entry = first + index * width;
-        if (at(entry + value) !== 0 && !skipped.has(at(entry + key))) found.push(entry + value);
+        if (at(entry + value) === 0 || skipped.has(at(entry + key))) continue;
+        (passing.has(at(entry + key)) ? back : found).push(entry + value);
       }
       segment(name, true, true);
+      found.push(...back);
+      segment(name, false);
     }
     for (const { name, at: list } of watch.lists) {
       found.push(list + LIST.size, list + LIST.items);

@@ -73,6 +73,75 @@ test('whatever of Python a run changes is seen, and gone for the next', async ()
   );
 });
 
+/** What a run does for the next to find, and how the next would find it: with what it finds in a new interpreter. */
+const CARRIED: [does: string, finds: string, clean: unknown][] = [
+  [
+    'import sys\nsys.modules["__main__"].kept = 1',
+    'import sys\nhasattr(sys.modules["__main__"], "kept")',
+    false,
+  ],
+  ['import sys\nsys.last_value = 1', 'import sys\nhasattr(sys, "last_value")', false],
+  ['import json\njson.__warningregistry__ = {}', 'import json\nhasattr(json, "__warningregistry__")', false],
+  ['import linecache\nlinecache.cache["kept"] = 1', 'import linecache\n"kept" in linecache.cache', false],
+  ['import tempfile\ntempfile.tempdir = "/nowhere"', 'import tempfile\ntempfile.mkdtemp()[:5]', '/tmp/'],
+  [
+    'import fractions, re\nfractions._RATIONAL_FORMAT = re.compile("(?P<sign>)(?P<num>1).*(?P<denom>7)?(?P<decimal>)(?P<exp>)")',
+    'from fractions import Fraction\nstr(Fraction("1/2"))',
+    '1/2',
+  ],
+  ['import json\njson._default_encoder.item_separator = ";"', 'import json\njson.dumps([1, 2])', '[1, 2]'],
+  ['import json\njson.dumps.__kwdefaults__["indent"] = 3', 'import json\njson.dumps([1])', '[1]'],
+  ['import numbers\nnumbers.Number.register(str)', 'import numbers\nisinstance("a", numbers.Number)', false],
+  [
+    'import codecs\ncodecs.register_error("strict", lambda error: ("?", error.end))',
+    'try:\n    x = b"\\xff".decode()\nexcept ValueError:\n    x = "refused"\nx',
+    'refused',
+  ],
+  ['import gc\ngc.set_threshold(1)', 'import gc\ngc.get_threshold()[0] > 1', true],
+  ['import atexit\natexit.register(print)', 'import atexit\natexit._ncallbacks()', 0],
+  [
+    'import sys\nsys.set_asyncgen_hooks(firstiter=print)',
+    'import sys\nsys.get_asyncgen_hooks().firstiter is None',
+    true,
+  ],
+  ['import tracemalloc\ntracemalloc.start()', 'import tracemalloc\ntracemalloc.is_tracing()', false],
+];
+
+test('what a run leaves anywhere in the modules is not there for the next', async () => {
+  const results = await collect(
+    sandbox.runBatch(
+      CARRIED.flatMap(([does, finds], index) => [
+        request({ id: `does ${index}`, code: does }),
+        request({ id: `finds ${index}`, code: finds }),
+      ]),
+      { unitId: 'carried' },
+    ),
+  );
+  const found = results.filter((_, index) => index % 2 === 1);
+  expect(found.map((result) => (result.ok ? result.value : result.error))).toEqual(
+    CARRIED.map(([, , clean]) => clean),
+  );
+});
+
+test('no object of JavaScript can be reached from Python, by whatever way', async () => {
+  const code = `
+import gc, sys
+seen, todo, found = set(), [*object.__subclasses__(), sys.modules, sys._getframe(), *gc.get_objects()], []
+while todo:
+    item = todo.pop()
+    if id(item) not in seen:
+        seen.add(id(item))
+        if type(item).__name__ == "JsProxy":
+            found.append(str(item)[:100])
+        todo.extend(gc.get_referents(item))
+[len(seen) > 10_000, found, hasattr(sys.modules["__main__"], "_pyodide_core")]
+`;
+  expect(await sandbox.run(request({ code, timeoutMs: 60_000 }))).toMatchObject({
+    ok: true,
+    value: [true, [], false],
+  });
+});
+
 const INNOCENT = [
   'import json, re\nre.sub("a", "b", json.dumps({"a": 1}))',
   'import datetime\nstr(datetime.datetime.strptime("2024-01-02", "%Y-%m-%d"))',
