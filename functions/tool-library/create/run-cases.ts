@@ -92,6 +92,9 @@ function judgeOwn(item: Item, result: SandboxResult | undefined): Refusal | unde
 /** What speaks against a draft whose call was run with another seed. */
 function judgeAgain(draft: Running, again: SandboxResult | undefined): Refusal | undefined {
   if (again?.ok && canonicalJson(again.value) === canonicalJson(draft.value!)) return undefined;
+  if (again?.ok === false && again.error.type === 'Timeout') {
+    return { code: 'TIMEOUT', message: `The same call once more failed with ${errorText(again.error)}` };
+  }
   return { code: 'NONDETERMINISTIC', message: 'The same call gave another value with another seed.' };
 }
 

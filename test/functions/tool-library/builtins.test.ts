@@ -38,6 +38,10 @@ test('arithmetic as solutions write it', () => {
       (text) => void parseArithmetic(text),
     ),
   );
+  // What begins with a number need not be one.
+  expect(
+    ['2024-01-31', '2:30', '3, 4', '5 to 7', '1-2', 'The answer is 4.', '\\boxed{9}', '7.'].map(finalNumber),
+  ).toEqual([undefined, undefined, undefined, undefined, undefined, 4, 9, 7]);
   expect(['57', '$1,080', '850,000', '-2.5', '3/4', '1 1/2', '12 apples', 'none'].map(finalNumber)).toEqual([
     57,
     1080,

@@ -154,14 +154,22 @@ test('[tool-library 3] a syntax error names its line; code that never ends is TI
   expect(tools.map(({ name }) => name).sort()).toEqual(['f', 'g']);
 });
 
-test('reasoning that is Python: its assignments become parameters', async () => {
-  const row = {
-    ...MUFFINS,
-    reasoning: 'muffins = 24\nprice = 3\nrent = 15\nsales = muffins * price\nprint(sales - rent)',
-  };
-  const { tools, rejects } = await runShard([row]);
+test('reasoning that is Python: its assignments become parameters, be it statements or one function without any', async () => {
+  const body = ['muffins = 24', 'price: int = 3', 'rent = 15', 'sales = muffins * price'];
+  const indented = body.map((line) => `    ${line}`).join('\n');
+  const reasonings = [
+    `${body.join('\n')}\nprint(sales - rent)`,
+    `${body.join('\n')}\nreturn sales - rent`,
+    `Here it is.\n\`\`\`python\n${body.join('\n')}\nsales - rent\n\`\`\``,
+    `def solution():\n    """Work it out."""\n${indented}\n    return sales - rent\n\nprint(solution())`,
+  ];
+  const { tools, rejects } = await runShard(
+    reasonings.map((reasoning, n) => ({ ...MUFFINS, id: `r${n}`, reasoning })),
+  );
   expect(rejects).toEqual([]);
-  expect(Object.keys(tools[0]!.schema.properties as object)).toEqual(['muffins', 'price', 'rent']);
+  expect(tools.map(({ schema }) => Object.keys(schema.properties as object))).toEqual(
+    reasonings.map(() => ['muffins', 'price', 'rent']),
+  );
 });
 
 test('the judge may refuse what the evidence bears out, never admit what it does not', async () => {
