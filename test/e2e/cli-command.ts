@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { bridge, jsonl } from '#test/functions/dataset-synthesis/bridges.ts';
+import { stubModels } from '#test/support/chat-server.ts';
 import { goodAnswer } from './bridge-answers.ts';
 import { chatStub, type ChatStub } from './chat-stub.ts';
 import type { Answer, Order } from './command-shell.ts';
@@ -189,23 +190,7 @@ export async function openDesk(documents: number): Promise<Desk> {
   const models = join(dir, 'models.json');
   await writeFile(
     models,
-    JSON.stringify({
-      models: [
-        { name: 'builtin', provider: 'builtin' },
-        {
-          name: 'stub',
-          provider: 'openai',
-          endpoint: { url: stub.url, auth: { type: 'none' } },
-          contextTokens: 32_768,
-          maxOutputTokens: 2048,
-          price: [{ from: '2020-01-01', inputPerMTok: 0, outputPerMTok: 1 }],
-          billing: 'token',
-          limits: { rpm: 60_000, tpm: 600_000_000, concurrency: 4 },
-          features: { jsonSchema: true, tools: false, streaming: false },
-        },
-      ],
-      routes: [],
-    }),
+    stubModels(stub.url, { limits: { rpm: 60_000, tpm: 600_000_000, concurrency: 4 } }),
   );
   await writeFile(join(dir, 'bridges.jsonl'), jsonl(Array.from({ length: documents }, (_, n) => bridge(n))));
   const running = new Set<Running>();

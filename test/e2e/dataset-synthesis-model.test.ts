@@ -9,6 +9,7 @@ import { readJsonl } from '#shared/storage/jsonl.ts';
 import { jobControl } from '#shared/task/job-control.ts';
 import type { Job } from '#shared/task/jobs.ts';
 import { bridge, jsonl } from '#test/functions/dataset-synthesis/bridges.ts';
+import { stubModels } from '#test/support/chat-server.ts';
 import { aboutBridge, goodAnswer } from './bridge-answers.ts';
 import { chatStub, type ChatAnswer, type ChatCall, type ChatStub } from './chat-stub.ts';
 
@@ -30,24 +31,8 @@ async function start(
 ) {
   const stub = await chatStub((call) => answer(call) ?? goodAnswer(call));
   const dir = await mkdtemp(join(tmpdir(), 'agentmill-e2e-'));
-  const entry = {
-    name: 'stub',
-    provider: 'openai',
-    endpoint: { url: stub.url, auth: { type: 'none' } },
-    served: 'stub',
-    contextTokens: 32_768,
-    maxOutputTokens: 2048,
-    price: [{ from: '2020-01-01', inputPerMTok: 0, outputPerMTok: 1 }],
-    billing: 'token',
-    limits: { rpm: 60_000, tpm: 600_000_000, concurrency: 8 },
-    features: { jsonSchema: true, tools: false, streaming: false },
-    ...model,
-  };
   const models = join(dir, 'models.json');
-  await writeFile(
-    models,
-    JSON.stringify({ models: [{ name: 'builtin', provider: 'builtin' }, entry], routes: [] }),
-  );
+  await writeFile(models, stubModels(stub.url, model));
   const platform = await openPlatform({ dataDir: join(dir, 'data'), env: { AGENTMILL_MODELS: models } });
   open = { platform, stub, dir };
   await platform.runtime.artifacts.put(KEY, jsonl(Array.from({ length: count }, (_, n) => bridge(n))));

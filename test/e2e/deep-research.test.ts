@@ -12,7 +12,7 @@ import { eventClient, type Client } from '#test/support/api.ts';
 import {
   researchStub,
   riverCorpus,
-  stubModels,
+  researchModels,
   toolCall,
   type ResearchStub,
   type StepRequest,
@@ -40,7 +40,7 @@ async function start(
   if (script) {
     stub = await researchStub(script, options);
     env.AGENTMILL_MODELS = join(dir, 'models.json');
-    await writeFile(env.AGENTMILL_MODELS, stubModels(stub.url, options.model));
+    await writeFile(env.AGENTMILL_MODELS, researchModels(stub.url, options.model));
   }
   platform = await openPlatform({ dataDir: join(dir, 'data'), env });
   await platform.runtime.artifacts.put(CORPUS, riverCorpus());

@@ -9,6 +9,7 @@ import { budgetOf } from '#shared/models/budget.ts';
 import { ledgerRows, totalsOf } from '#shared/models/ledger.ts';
 import type { LedgerRow } from '#shared/models/types.ts';
 import { bridge, jsonl } from '#test/functions/dataset-synthesis/bridges.ts';
+import { stubModels } from '#test/support/chat-server.ts';
 import { goodAnswer } from './bridge-answers.ts';
 import { chatStub, type ChatAnswer, type ChatCall, type ChatStub } from './chat-stub.ts';
 
@@ -42,17 +43,8 @@ it('a dataset is made all the same, and job, roles, budget and ledger agree with
   const stub = await chatStub(answer);
   const dir = await mkdtemp(join(tmpdir(), 'agentmill-e2e-'));
   const models = join(dir, 'models.json');
-  const entry = {
-    name: 'stub',
-    provider: 'openai',
-    endpoint: { url: stub.url },
-    contextTokens: 32_768,
-    maxOutputTokens: 2048,
-    price: [{ from: '2020-01-01', inputPerMTok: 1, outputPerMTok: 2 }],
-    limits: { rpm: 60_000, tpm: 600_000_000, concurrency: 8 },
-    features: { jsonSchema: true },
-  };
-  await writeFile(models, JSON.stringify({ models: [{ name: 'builtin', provider: 'builtin' }, entry] }));
+  const price = [{ from: '2020-01-01', inputPerMTok: 1, outputPerMTok: 2 }];
+  await writeFile(models, stubModels(stub.url, { price }));
   const platform = await openPlatform({ dataDir: join(dir, 'data'), env: { AGENTMILL_MODELS: models } });
   open = { platform, stub, dir };
   const { runtime } = platform;

@@ -1,7 +1,6 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hashOf, sha256Hex } from '#shared/determinism/hash.ts';
+import { chatServer, promptOf } from '#test/support/chat-server.ts';
 import { toolCall } from './research-stub.ts';
 
 /** What is asked of the model of a research-questions job and of the jobs that solve for it. */
@@ -46,8 +45,8 @@ const field = (prompt: string, name: string): string | undefined =>
   new RegExp(`<${name}-[0-9a-f]{12}>\\n([\\s\\S]*?)\\n</${name}-`).exec(prompt)?.[1];
 
 /**
- * An OpenAI-compatible server that plays, by rules that depend on nothing but the request, a fair writer of questions
- * and a solver that is right in about half of its tries. Usage is 100 tokens in, 50 out.
+ * A chat server that plays, by rules that depend on nothing but the request, a fair writer of questions and a solver
+ * that is right in about half of its tries.
  */
 export async function questionsStub(options: QuestionsStubOptions = {}): Promise<QuestionsStub> {
   const requests: QuestionsCall[] = [];
@@ -55,52 +54,26 @@ export async function questionsStub(options: QuestionsStubOptions = {}): Promise
   const times = new Map<string, number>();
   /** What the writer knows of its questions. */
   const golds = new Map<string, string>();
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', async () => {
-      const text = Buffer.concat(chunks).toString();
-      const { messages, seed = 0 } = JSON.parse(text) as { messages: { content: string }[]; seed?: number };
-      const prompt = messages.map(({ content }) => content).join('\n');
-      const call = {
-        role: roleOf(prompt),
-        prompt,
-        seed,
-        body: sha256Hex(text),
-        subject: hashOf(messages.slice(0, 2)),
-      };
-      const nth = times.get(call.body) ?? 0;
-      times.set(call.body, nth + 1);
-      requests.push(call);
-      const fault = await options.before?.(call, nth);
-      if (fault && 'slowMs' in fault) await delay(fault.slowMs);
-      if (fault && 'status' in fault) {
-        response.writeHead(fault.status, { 'content-type': 'application/json' });
-        response.end('{"error":{"message":"not now"}}');
-        return;
-      }
-      const content = fault && 'text' in fault ? fault.text : replyTo(call, golds);
-      answered.push(call);
-      response.writeHead(200, { 'content-type': 'application/json' });
-      response.end(
-        JSON.stringify({
-          choices: [{ message: { role: 'assistant', content }, finish_reason: 'stop' }],
-          usage: { prompt_tokens: 100, completion_tokens: 50 },
-        }),
-      );
-    });
+  const server = await chatServer(async (request, body) => {
+    const prompt = promptOf(request);
+    const call = {
+      role: roleOf(prompt),
+      prompt,
+      seed: request.seed ?? 0,
+      body: sha256Hex(body),
+      subject: hashOf(request.messages.slice(0, 2)),
+    };
+    const nth = times.get(call.body) ?? 0;
+    times.set(call.body, nth + 1);
+    requests.push(call);
+    const fault = await options.before?.(call, nth);
+    if (fault && 'slowMs' in fault) await delay(fault.slowMs);
+    if (fault && 'status' in fault) return fault;
+    const content = fault && 'text' in fault ? fault.text : replyTo(call, golds);
+    answered.push(call);
+    return content;
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
-    requests,
-    answered,
-    close: () =>
-      new Promise((resolve) => {
-        server.closeAllConnections();
-        server.close(() => resolve());
-      }),
-  };
+  return { ...server, requests, answered };
 }
 
 function replyTo({ role, prompt, seed }: QuestionsCall, golds: Map<string, string>): string {

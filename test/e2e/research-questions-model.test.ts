@@ -12,7 +12,7 @@ import { jobStore } from '#shared/task/job-store.ts';
 import type { Job } from '#shared/task/jobs.ts';
 import { eventClient, type Client } from '#test/support/api.ts';
 import { questionsStub, type QuestionsStub, type QuestionsStubOptions } from './questions-stub.ts';
-import { stubModels } from './research-stub.ts';
+import { researchModels } from './research-stub.ts';
 
 /** research-questions on the whole embedded platform, written and solved by a model behind HTTP. */
 
@@ -31,7 +31,7 @@ async function start(options: QuestionsStubOptions = {}): Promise<Client> {
   dir = await mkdtemp(join(tmpdir(), 'agentmill-questions-'));
   stub = await questionsStub(options);
   const models = join(dir, 'models.json');
-  await writeFile(models, stubModels(stub.url));
+  await writeFile(models, researchModels(stub.url));
   platform = await openPlatform({ dataDir: join(dir, 'data'), env: { AGENTMILL_MODELS: models } });
   await platform.runtime.artifacts.put('in/corpus.jsonl', await readFile(CORPUS));
   return eventClient(createApi({ catalog }), platform.runtime);

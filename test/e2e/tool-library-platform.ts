@@ -11,6 +11,7 @@ import { refIfAny } from '#shared/storage/refs.ts';
 import { executionName } from '#shared/task/envelope.ts';
 import { jobControl } from '#shared/task/job-control.ts';
 import type { Job } from '#shared/task/jobs.ts';
+import { stubModels } from '#test/support/chat-server.ts';
 import { chatStub, type ChatAnswer, type ChatCall, type ChatStub } from './chat-stub.ts';
 
 /** The embedded platform, with an OpenAI-compatible server where a model is asked. */
@@ -38,22 +39,7 @@ export async function openLibraryPlatform(): Promise<LibraryPlatform> {
   let reply: (call: ChatCall) => ChatAnswer | Promise<ChatAnswer> = () => '{}';
   const stub = await chatStub((call) => reply(call));
   const models = join(dir, 'models.json');
-  const entry = {
-    name: 'stub',
-    provider: 'openai',
-    endpoint: { url: stub.url, auth: { type: 'none' } },
-    served: 'stub',
-    contextTokens: 65_536,
-    maxOutputTokens: 16_384,
-    price: [{ from: '2020-01-01', inputPerMTok: 0, outputPerMTok: 1 }],
-    billing: 'token',
-    limits: { rpm: 60_000, tpm: 600_000_000, concurrency: 8 },
-    features: { jsonSchema: true, tools: false, streaming: false },
-  };
-  await writeFile(
-    models,
-    JSON.stringify({ models: [{ name: 'builtin', provider: 'builtin' }, entry], routes: [] }),
-  );
+  await writeFile(models, stubModels(stub.url, { contextTokens: 65_536, maxOutputTokens: 16_384 }));
   const platform = await openPlatform({ dataDir: join(dir, 'data'), env: { AGENTMILL_MODELS: models } });
   const { artifacts } = platform.runtime;
   return {

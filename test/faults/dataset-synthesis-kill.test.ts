@@ -7,6 +7,7 @@ import { seededRng } from '#shared/determinism/rng.ts';
 import { goodAnswer } from '#test/e2e/bridge-answers.ts';
 import { chatStub } from '#test/e2e/chat-stub.ts';
 import { bridge, jsonl } from '#test/functions/dataset-synthesis/bridges.ts';
+import { stubModels } from '#test/support/chat-server.ts';
 import { answeredIn, dataOf, jobIdIn, keysIn, killedJob, life, rowsOf, type Moments } from './killed-job.ts';
 
 const KILLS = 20;
@@ -102,19 +103,7 @@ describe('a dataset-synthesis job whose process is killed', () => {
     });
     try {
       const models = join(freshDirectory(), 'models.json');
-      const entry = {
-        name: 'stub',
-        provider: 'openai',
-        endpoint: { url: stub.url, auth: { type: 'none' } },
-        served: 'stub',
-        contextTokens: 32_768,
-        maxOutputTokens: 2048,
-        price: [{ from: '2020-01-01', inputPerMTok: 0, outputPerMTok: 1 }],
-        billing: 'token',
-        limits: { rpm: 60_000, tpm: 600_000_000, concurrency: 8 },
-        features: { jsonSchema: true, tools: false, streaming: false },
-      };
-      writeFileSync(models, JSON.stringify({ models: [entry], routes: [] }));
+      writeFileSync(models, stubModels(stub.url));
       const env = { AGENTMILL_MODELS: models };
       const run = [...runOf(jsonl(Array.from({ length: 12 }, (_, n) => bridge(n)))), '--model', 'stub'];
       const quiet = await undisturbed(run, env);

@@ -9,7 +9,7 @@ import {
   researchStub,
   RIVERS,
   riverCorpus,
-  stubModels,
+  researchModels,
   toolCall,
   type ResearchStub,
 } from '#test/e2e/research-stub.ts';
@@ -87,7 +87,7 @@ describe('a research run whose process is killed', () => {
     stub = await researchStub(({ step }) => script(step ?? STEPS), { delayMs: 2 });
     const dir = freshDirectory();
     const models = join(dir, 'models.json');
-    writeFileSync(models, stubModels(stub.url));
+    writeFileSync(models, researchModels(stub.url));
     writeFileSync(join(dir, 'rivers.jsonl'), riverCorpus());
     const input = join(dir, 'job.json');
     writeFileSync(

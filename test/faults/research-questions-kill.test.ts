@@ -9,7 +9,7 @@ import type { LedgerRow } from '#shared/models/types.ts';
 import { openEmbedded } from '#shared/storage/embedded/index.ts';
 import { jobStore } from '#shared/task/job-store.ts';
 import { questionsStub, type QuestionsStub } from '#test/e2e/questions-stub.ts';
-import { stubModels } from '#test/e2e/research-stub.ts';
+import { researchModels } from '#test/e2e/research-stub.ts';
 import { answeredIn, jobIdIn, keysIn, killedJob, life, rowsOf, type Moments } from './killed-job.ts';
 
 const KILLS = 4;
@@ -59,7 +59,7 @@ describe('a research-questions job whose process is killed', () => {
     stub = await questionsStub();
     const dir = freshDirectory();
     const models = join(dir, 'models.json');
-    writeFileSync(models, stubModels(stub.url));
+    writeFileSync(models, researchModels(stub.url));
     const input = join(dir, 'job.json');
     writeFileSync(
       input,

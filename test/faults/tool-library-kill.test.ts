@@ -13,6 +13,7 @@ import { executionName } from '#shared/task/envelope.ts';
 import { jobControl } from '#shared/task/job-control.ts';
 import type { Job } from '#shared/task/jobs.ts';
 import { chatStub, type ChatStub } from '#test/e2e/chat-stub.ts';
+import { stubModels } from '#test/support/chat-server.ts';
 import { answeredIn, keysIn, rowsOf } from './killed-job.ts';
 import type { Order } from './tool-library-child.ts';
 import { armDeaths, statesOf, type Deaths, type StatePath } from './tool-library-deaths.ts';
@@ -32,20 +33,10 @@ const dead: Promise<void>[] = [];
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'agentmill-tools-kill-'));
   stub = await chatStub(paidReply);
-  const paid = {
-    name: 'paid',
-    provider: 'openai',
-    endpoint: { url: stub.url, auth: { type: 'none' } },
-    contextTokens: 65_536,
-    maxOutputTokens: 16_384,
-    price: [{ from: '2020-01-01', inputPerMTok: 1, outputPerMTok: 1 }],
-    billing: 'token',
-    limits: { rpm: 60_000, tpm: 600_000_000, concurrency: 8 },
-    features: { jsonSchema: true, tools: false, streaming: false },
-  };
   env = { AGENTMILL_MODELS: join(dir, 'models.json') };
-  const models = [{ name: 'builtin', provider: 'builtin' }, paid];
-  writeFileSync(env.AGENTMILL_MODELS!, JSON.stringify({ models, routes: [] }));
+  const price = [{ from: '2020-01-01', inputPerMTok: 1, outputPerMTok: 1 }];
+  const paid = { name: 'paid', price, contextTokens: 65_536, maxOutputTokens: 16_384 };
+  writeFileSync(env.AGENTMILL_MODELS!, stubModels(stub.url, paid));
 });
 
 afterAll(async () => {
