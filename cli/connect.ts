@@ -137,6 +137,19 @@ const OPENING: Record<string, string> = {
   ENOSPC: 'its disk is full',
 };
 
+/** SQLite's own result codes. */
+const SQLITE: Record<number, string> = { 8: 'EROFS', 13: 'ENOSPC', 14: 'EACCES' };
+
+/** The user's error where a data directory cannot be used; undefined where it is another fault. */
+export function directoryFault(error: unknown, dataDir: string, advice: string): CliError | undefined {
+  const { code, errcode } = error as { code?: string; errcode?: number };
+  // SQLite adds detail above the low byte.
+  const why = OPENING[(errcode === undefined ? code : SQLITE[errcode & 0xff]) ?? ''];
+  return why === undefined
+    ? undefined
+    : new CliError(EXIT.failed, `The data directory ${dataDir}: ${why}.`, [advice]);
+}
+
 /** Opens the embedded platform. @throws CliError where the data directory or the port cannot be used. */
 export async function openLocal(options: PlatformOptions): Promise<Platform> {
   try {
@@ -151,11 +164,8 @@ export async function openLocal(options: PlatformOptions): Promise<Platform> {
     if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
       throw new CliError(EXIT.usage, `--host ${options.listen?.host}: this machine has no such address.`);
     }
-    if (code !== undefined && OPENING[code]) {
-      throw new CliError(EXIT.failed, `The data directory ${options.dataDir}: ${OPENING[code]}.`, [
-        'Give another with --data-dir.',
-      ]);
-    }
+    const fault = directoryFault(error, options.dataDir, 'Give another with --data-dir.');
+    if (fault) throw fault;
     if (/is in use by another agentmill process/.test(message)) throw new InUse(EXIT.failed, message);
     throw error;
   }

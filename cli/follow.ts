@@ -33,6 +33,8 @@ export async function followJob(
     stages: Record<string, string>;
     stop: AbortSignal;
     since?: FollowPoint | undefined;
+    /** Aborts when the platform of this process cannot go on: its reason is thrown. */
+    failed?: AbortSignal | undefined;
     clock?: Clock;
   },
 ): Promise<Job | undefined> {
@@ -43,6 +45,10 @@ export async function followJob(
     if (options.stop.aborted) {
       output.clearStatus();
       return undefined;
+    }
+    if (options.failed?.aborted) {
+      output.clearStatus();
+      throw options.failed.reason;
     }
     const job = await client.job(jobId);
     const events = await client.events(jobId, cursor);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { catalog } from '#local/platform.ts';
 import type { Json } from '#shared/storage/ports.ts';
 import { isTerminal, type Job } from '#shared/task/jobs.ts';
-import type { Connection } from './connect.ts';
+import { directoryFault, type Connection } from './connect.ts';
 import { withConnection, type CommandContext } from './context.ts';
 import { CliError, EXIT, exitCodeOf } from './exit.ts';
 import { followJob, followPoint, type FollowPoint } from './follow.ts';
@@ -155,6 +155,11 @@ export async function followToEnd(
     stages,
     stop: context.interrupted,
     since: options.since,
+    failed: connection.platform?.failed,
+  }).catch((error: unknown) => {
+    const { platform } = connection;
+    const advice = `Make it usable, then go on with: agentmill resume ${jobId}`;
+    throw (platform?.failed.aborted && directoryFault(error, platform.dataDir, advice)) || error;
   });
   if (!job) {
     if (options.cancelOnInterrupt) {

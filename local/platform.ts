@@ -54,6 +54,8 @@ export interface Platform {
   /** Where the API is served, and the token it asks for when bound off loopback. */
   readonly url: string | undefined;
   readonly token: string | undefined;
+  /** Aborts, with the error as its reason, when executions cannot go on in this process, such as on a full disk. */
+  readonly failed: AbortSignal;
   /** The folder in which objects with a key prefix are plain files. */
   folder(prefix: string): string;
   /** Starts a job and waits for its end. */
@@ -193,6 +195,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     host: host.value,
     url: served?.url,
     token: served?.token,
+    failed: engine.failed,
     folder,
     async run(workflow, input, { owner = 'local', ...rest } = {}) {
       const { job } = await control.create({ workflow, input, owner, ...rest });

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { dataDirOf, openLocal, runningOwner } from '../connect.ts';
+import { dataDirOf, directoryFault, openLocal, runningOwner } from '../connect.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
 
@@ -25,7 +25,13 @@ export async function up(context: CommandContext, options: { host?: string }): P
       );
     }
   }
-  if (!context.interrupted.aborted) await once(context.interrupted, 'abort');
+  const end = AbortSignal.any([context.interrupted, platform.failed]);
+  if (!end.aborted) await once(end, 'abort');
+  if (platform.failed.aborted) {
+    await platform.close();
+    const error: unknown = platform.failed.reason;
+    throw directoryFault(error, dataDir, 'Make it usable and start again: jobs go on.') ?? error;
+  }
   output.note('Stopping: running calls may finish; press Ctrl-C again to exit at once.');
   await platform.drain(10_000);
   await platform.close();

@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openDesk, type Desk, type Ran } from './cli-command.ts';
 
@@ -248,6 +249,19 @@ describe('[infra-api-cli 29] exit code 2, and words for what is wrong', () => {
     expect(taken).toMatchObject({ code: 1, stderr: expect.stringMatching(`Port ${port} is taken`) });
     expect(file.stderr + taken.stderr).not.toMatch(/\n +at /);
   });
+});
+
+test('a store that fails under a job ends the command, which would wait for ever', PATIENCE, async () => {
+  const pause = desk.pauseAfter(2);
+  const running = desk.agentmill('broken', [...RUN, '--model', 'stub']);
+  await pause.reached;
+  const store = new DatabaseSync(join(desk.dir, 'broken', 'states.sqlite'));
+  store.exec('DROP TABLE events');
+  store.close();
+  pause.release();
+  const { code, stderr } = await running.done;
+  expect(stderr).toContain('no such table');
+  expect(code).toBe(1);
 });
 
 test(

@@ -43,6 +43,8 @@ export interface EngineOptions {
 }
 
 export interface Engine extends Workflows {
+  /** Aborts, with the error as its reason, when the store has failed: nothing goes on in this process. */
+  readonly failed: AbortSignal;
   /**
    * Validates a definition (JSON value or text) and makes it the current version of a machine. A refused definition
    * changes nothing. Running executions go on with the version they started with.
@@ -80,6 +82,8 @@ export function createEngine(options: EngineOptions): Engine {
 }
 
 class EmbeddedEngine implements Engine {
+  readonly #failure = new AbortController();
+  readonly failed = this.#failure.signal;
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #kernel: Kernel;
@@ -361,6 +365,7 @@ class EmbeddedEngine implements Engine {
     for (const reject of this.#unheard) reject(this.#over());
     this.#unheard.clear();
     for (const watchers of this.#kernel.watchers.values()) for (const resolve of watchers) resolve();
+    this.#failure.abort(this.#loop.broken);
   }
 
   #ask(op: Command['op'], args: Json[]): Promise<Json> {

@@ -36,6 +36,7 @@ it('a store that fails ends everyone who waits: nothing hangs, nothing is said t
     name: 'StorageUnavailable',
   });
   expect(faults).toHaveLength(1);
+  expect(engine.failed.reason).toBe(faults[0]);
   await engine.close();
 });
 
