@@ -152,6 +152,7 @@ export const GUARD = String.raw`
             "functions": [{"name": key, "at": list(value)} for key, value in functions.items()],
             "types": [{"name": label, "at": [id(value)]} for label, value in classes.values()],
         })
+        holders.extend(script_holders())
         collect()
         gc_freeze()
 
@@ -176,35 +177,42 @@ export const GUARD = String.raw`
         vars(modules["__main__"]).pop("_pyodide_core", None)
         known_modules.clear()
         known_modules.update(modules)
-        cut_off()
+        cut_off(holders)
         clear_exits()
         collect()
         gc_freeze()
 
+    # Found before the snapshot is taken: nothing that starts it again puts them anywhere else.
+    holders = []
     gc_freeze = gc.freeze
     from gc import get_referents
 
-    def cut_off():
-        """Takes every object of JavaScript's out of whatever Python can still reach."""
-        holders = [None]
-        while holders:
-            holders = []
-            seen, todo = set(), [*object.__subclasses__(), modules, sys._getframe()]
-            while todo:
-                item = todo.pop()
-                if id(item) in seen:
-                    continue
-                seen.add(id(item))
-                parts = get_referents(item)
-                if isinstance(item, (dict, list)) and any_(name_of(type(part)) == "JsProxy" for part in parts):
-                    holders.append(item)
-                todo.extend(parts)
-            for holder in holders:
-                if isinstance(holder, list):
-                    holder[:] = [part for part in holder if name_of(type(part)) != "JsProxy"]
-                else:
-                    for key in [key for key, part in holder.items() if name_of(type(part)) == "JsProxy"]:
-                        del holder[key]
+    def is_script(thing):
+        return name_of(type(thing)) == "JsProxy"
+
+    def script_holders():
+        """The dicts and lists that hold an object of JavaScript's, of all that Python can reach: takes a while."""
+        seen, todo, found = set(), [*object.__subclasses__(), modules, sys._getframe()], []
+        while todo:
+            item = todo.pop()
+            if id(item) in seen:
+                continue
+            seen.add(id(item))
+            parts = get_referents(item)
+            if isinstance(item, (dict, list)) and any_(map(is_script, parts)):
+                found.append(item)
+            todo.extend(parts)
+        return found
+
+    def cut_off(holders):
+        """Takes every object of JavaScript's out of these."""
+        for holder in holders:
+            if isinstance(holder, list):
+                holder[:] = [part for part in holder if not is_script(part)]
+            else:
+                for key in [key for key, part in holder.items() if is_script(part)]:
+                    del holder[key]
+        holders.clear()
 
     any_ = any
 
