@@ -1,4 +1,5 @@
 import { hashOf } from '#shared/determinism/hash.ts';
+import { MAX_REQUEST_LINE_BYTES } from '#shared/models/request-schema.ts';
 import type { InferRequest, InferResult } from '#shared/models/types.ts';
 import { writeJsonl } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef } from '#shared/storage/ports.ts';
@@ -42,7 +43,33 @@ async function settled(scope: LockstepScope, step: string): Promise<Map<string, 
   return new Map(known.map(({ hash, result }) => [`${result.id} ${hash}`, result]));
 }
 
-/** Writes the requests that an earlier attempt has no answer to. */
+/** Bytes of a request that no batch takes; undefined where it may be asked. */
+function excess(request: InferRequest): number | undefined {
+  const bytes = Buffer.byteLength(JSON.stringify(request));
+  return bytes > MAX_REQUEST_LINE_BYTES ? bytes : undefined;
+}
+
+/** What stands for the answer to a request that is not asked. */
+const unasked = ({ id, role, model, meta }: InferRequest, bytes: number): InferResult => ({
+  id,
+  status: 'failed',
+  finish: 'error',
+  text: '',
+  repairs: [],
+  role,
+  model,
+  provider: 'builtin',
+  tokens: { input: 0, output: 0 },
+  cacheKey: '',
+  ...(meta === undefined ? {} : { meta }),
+  error: {
+    code: 'BAD_REQUEST',
+    message: `The request would have ${bytes} bytes, a batch takes ${MAX_REQUEST_LINE_BYTES}.`,
+    retryable: false,
+  },
+});
+
+/** Writes the requests that an earlier attempt has no answer to; those that no batch takes are left out. */
 export async function planRequests(
   scope: LockstepScope,
   step: string,
@@ -52,7 +79,7 @@ export async function planRequests(
   // Texts that were cut short may end in half a pair.
   const asked = requests
     .map(wellFormed)
-    .filter((request) => !known.has(`${request.id} ${inputHash(request)}`));
+    .filter((request) => !known.has(`${request.id} ${inputHash(request)}`) && excess(request) === undefined);
   const prefix = `${scope.prefix}/${step}.${scope.ctx.attempt}`;
   const ref = await writeJsonl(scope.ctx.artifacts, `${prefix}.requests.jsonl`, asked);
   return { requests: ref, prefix, count: asked.length };
@@ -77,7 +104,11 @@ export async function repliesTo(
   for (const request of requests.map(wellFormed)) {
     const hash = inputHash(request);
     const given = known.get(`${request.id} ${hash}`) ?? fresh.get(request.id);
-    if (!given) continue;
+    if (!given) {
+      const bytes = excess(request);
+      if (bytes !== undefined) replies.set(request.id, unasked(request, bytes));
+      continue;
+    }
     const result = wellFormed(given);
     replies.set(request.id, result);
     if (result.status !== 'failed') kept.push({ hash, result });

@@ -4,6 +4,9 @@ import type { InferRequest } from './types.ts';
 
 /** Strict schemas of what comes through the door (model-inference section 2). */
 
+/** Of one request as a line of a batch (section 11). */
+export const MAX_REQUEST_LINE_BYTES = 2 ** 20;
+
 const MAX_META_BYTES = 1024;
 const MAX_IMAGE_BYTES = 10 * 1024 * 1024;
 

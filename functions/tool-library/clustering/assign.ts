@@ -7,6 +7,7 @@ import {
   assignClustersRole,
   type AssignClustersInput,
 } from '../roles/assign-clusters.ts';
+import { topicTool } from '../roles/topics.ts';
 import { readCards, readVectors, type CardPart, type ToolCard } from './cards.ts';
 import {
   answersOf,
@@ -78,7 +79,7 @@ export async function planAssign(
         id: `assign-${partName(part)}-${from / TOOLS}-${attempt}`,
         input: {
           leaves,
-          tools: group.map(({ card: { name, description, tags } }) => ({ name, description, tags })),
+          tools: group.map(({ card }) => topicTool(card)),
           ...(problems.length > 0 ? { feedback: problems } : {}),
           analysis: { nearest: group.map(({ vector }) => index.search(vector, 1)[0]!.id) },
         },

@@ -1,9 +1,11 @@
+import { MAX_REQUEST_LINE_BYTES } from '#shared/models/request-schema.ts';
 import { writeJsonl } from '#shared/storage/jsonl.ts';
 import { averageLinkage } from '#shared/text/clustering.ts';
 import { seedClusters, seedGroups } from '../builtin/seed-clusters.ts';
 import { keys } from '../keys.ts';
 import { seedClustersRole, SeedClustersOutput, type SeedClustersInput } from '../roles/seed-clusters.ts';
-import { preparedBatches, readBatch, writeSegments } from './batches.ts';
+import { topicTool } from '../roles/topics.ts';
+import { preparedBatches, readBatch, writeSegments, type PlacedCard } from './batches.ts';
 import {
   answersOf,
   describedCentroids,
@@ -30,22 +32,34 @@ import {
 /** R(seed-clusters): the first tree, from a sample; a seed that is bad three times gives way to the builtin tree. */
 
 export const SEED_TRIES = 3;
+const BYTES_A_MERGE = 32;
 
 export async function planSeed(scope: ClusteringScope, attempt: number): Promise<Planned> {
   const { config } = scope;
   await preparedBatches(scope);
-  const seed = await readBatch(scope, 0);
+  const seed = withinBytes(await readBatch(scope, 0));
   const merges = averageLinkage(seed.map(({ vector }) => vector));
   const feedback = attempt === 1 ? [] : await readProblems(scope, `seed-${attempt - 1}`);
   const input: SeedClustersInput = {
     depth: config.input.tree.depth,
-    tools: seed.map(({ card: { name, description, tags } }) => ({ name, description, tags })),
+    tools: seed.map(({ card }) => topicTool(card)),
     ...(feedback.length > 0 ? { feedback } : {}),
     analysis: { merges: merges.map(({ a, b, height }) => [a, b, Math.round(height * 1e6) / 1e6]) },
   };
   return planRequests(scope, seedClustersRole, 'seed-clusters', `seed-${attempt}`, [
     { id: `seed-${attempt}`, input },
   ]);
+}
+
+/** As many as one request takes; the others are assigned like all that are no part of the seed. */
+export function withinBytes(seed: PlacedCard[]): PlacedCard[] {
+  let left = MAX_REQUEST_LINE_BYTES / 2;
+  const most = seed.findIndex(({ card }) => {
+    // Once as input and once, shorter, as text; and what joined it in the linkage.
+    left -= Buffer.byteLength(JSON.stringify(topicTool(card))) + BYTES_A_MERGE;
+    return left < 0;
+  });
+  return most < 0 ? seed : seed.slice(0, most);
 }
 
 export interface Seeded {

@@ -11,6 +11,7 @@ import {
   updateClustersRole,
   type UpdateClustersInput,
 } from '../roles/update-clusters.ts';
+import { topicTool } from '../roles/topics.ts';
 import { readBatch, type PlacedCard } from './batches.ts';
 import {
   answersOf,
@@ -46,7 +47,7 @@ export async function planUpdate(scope: ClusteringScope, update: number, attempt
   const input: UpdateClustersInput = {
     depth: placed.tree.depth,
     tree: placed.tree.nodes.map(({ id, parent, level, description }) => ({ id, parent, level, description })),
-    tools: batch.map(({ card: { name: tool, description, tags } }) => ({ name: tool, description, tags })),
+    tools: batch.map(({ card }) => topicTool(card)),
     ...(feedback.length > 0 ? { feedback } : {}),
     analysis: { groups: unfitGroups(placed, batch) },
   };

@@ -10,6 +10,7 @@ import {
 import type { InferContext } from '../context.ts';
 import type { Door } from '../door/door.ts';
 import { inferThrough, type Inference } from '../door/infer.ts';
+import { MAX_REQUEST_LINE_BYTES } from '../request-schema.ts';
 import type { InferRequest } from '../types.ts';
 import { assemble, retryable } from './assemble.ts';
 import { Checkpoint, unfinished, type BatchOutput } from './checkpoint.ts';
@@ -20,7 +21,6 @@ import { OrderedWindow } from './window.ts';
 
 const DEFAULT_CONCURRENCY = 32;
 const WINDOW_FACTOR = 8;
-const MAX_LINE_BYTES = 1024 * 1024;
 /** How long before the deadline a batch stops itself and asks to be continued. */
 const STOP_BEFORE_MS = 15_000;
 /** The door keeps this much before the deadline it is given. */
@@ -205,7 +205,7 @@ class Session {
     const seen = new Map<string, number>();
     const { artifacts } = this.#ctx.runtime;
     for await (const { line, value } of readJsonl(artifacts, this.#input.requests, {
-      maxBytes: MAX_LINE_BYTES,
+      maxBytes: MAX_REQUEST_LINE_BYTES,
     })) {
       const request = value as InferRequest;
       const id = (value as { id?: unknown } | null)?.id;

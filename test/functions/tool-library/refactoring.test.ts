@@ -381,6 +381,28 @@ describe('from clusters to a library', () => {
     });
   });
 
+  it('tools too large for one request stand as they were', async () => {
+    const { tools, cases } = some(MUFFIN);
+    const numbers = Array.from({ length: 18 }, (_, n) => String(n).padStart(16, '0'));
+    const renamed = (text: string, n: string): string => text.replace('muffin_profit', `profit_${n}`);
+    const { asked, library, report, notes } = await refactorTools({
+      tools: numbers.map((n): Tool => {
+        const code = `${renamed(MUFFIN.code, n)}${'# '.padEnd(60_000, 'long story ')}`;
+        return { ...tools[0]!, id: `t_${n}`, name: `profit_${n}`, entry: `profit_${n}`, code };
+      }),
+      cases: numbers.map((n): Case => ({
+        ...cases[0]!,
+        id: `c_${n}`,
+        toolId: `t_${n}`,
+        call: renamed(MUFFIN.call, n),
+      })),
+    });
+    expect(asked.filter((each) => blueprints!(each))).toEqual([]);
+    expect(library).toHaveLength(18);
+    expect(new Set(notes.map(({ code }) => code))).toEqual(new Set(['NOT_COVERED']));
+    expect(report.losslessness).toEqual({ cases: 18, passing: 18, coverage: 1 });
+  });
+
   it('[tool-library 19] an aggregate that looks up case inputs is NOT_EQUIVALENT', async () => {
     const code =
       'def profit(quantity, price):\n    return {(24, 3): 45, (12, 8): 78, (30, 2): 37.5}.get((quantity, price), 0)';

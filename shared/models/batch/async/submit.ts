@@ -10,7 +10,7 @@ import { cacheRow } from '../../ledger/cache-row.ts';
 import { needOf } from '../../ledger/cost.ts';
 import { asyncExpiry } from '../../providers/sagemaker-async.ts';
 import { priceAt } from '../../registry.ts';
-import { checkRequest } from '../../request-schema.ts';
+import { checkRequest, MAX_REQUEST_LINE_BYTES } from '../../request-schema.ts';
 import { checkSchemas } from '../../structured-output.ts';
 import type { InferRequest, ModelEntry } from '../../types.ts';
 import { unfinished, type BatchOutput } from '../checkpoint.ts';
@@ -32,7 +32,6 @@ import {
 } from './records.ts';
 
 const MAX_LINES = 1000;
-const MAX_LINE_BYTES = 1024 * 1024;
 
 /** The asynchronous model that a file of requests asks, or undefined when it asks direct ones. */
 export async function asyncModelOf(
@@ -40,7 +39,7 @@ export async function asyncModelOf(
   ctx: InferContext,
 ): Promise<ModelEntry | undefined> {
   for await (const { value } of readJsonl(ctx.runtime.artifacts, requests.key, {
-    maxBytes: MAX_LINE_BYTES,
+    maxBytes: MAX_REQUEST_LINE_BYTES,
   })) {
     const model = ctx.registry.models.get(String((value as InferRequest | null)?.model));
     // One that is disabled is refused as any other.
@@ -174,7 +173,9 @@ function unlessThere(error: unknown): void {
 async function readAll(ref: ArtifactRef, model: ModelEntry, ctx: InferContext): Promise<InferRequest[]> {
   const requests: InferRequest[] = [];
   const seen = new Set<string>();
-  for await (const { line, value } of readJsonl(ctx.runtime.artifacts, ref, { maxBytes: MAX_LINE_BYTES })) {
+  for await (const { line, value } of readJsonl(ctx.runtime.artifacts, ref, {
+    maxBytes: MAX_REQUEST_LINE_BYTES,
+  })) {
     const request = checkRequest(value, `Line ${line} of ${ref.key}`);
     if (request.model !== model.name) {
       throw invalidInput(

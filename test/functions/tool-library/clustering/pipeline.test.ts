@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AssignClustersInput } from '#functions/tool-library/roles/assign-clusters.ts';
 import { assignClustersRole } from '#functions/tool-library/roles/assign-clusters.ts';
+import { topicTool } from '#functions/tool-library/roles/topics.ts';
 import { seedClustersRole } from '#functions/tool-library/roles/seed-clusters.ts';
 import { updateClustersRole } from '#functions/tool-library/roles/update-clusters.ts';
 import { writeCards, type CardPart } from '#functions/tool-library/clustering/cards.ts';
+import { withinBytes } from '#functions/tool-library/clustering/seed.ts';
 import type { TopicTree } from '#functions/tool-library/clustering/tree.ts';
 import { ToolLibraryInputSchema } from '#functions/tool-library/input.ts';
 import { keys, partName } from '#functions/tool-library/keys.ts';
@@ -14,7 +16,8 @@ import { handler as embed } from '#functions/tool-library/tasks/embed-tools.ts';
 import { handler as plan } from '#functions/tool-library/tasks/plan-clusters.ts';
 import { seededRng } from '#shared/determinism/rng.ts';
 import type { Tool } from '#shared/library/types.ts';
-import type { Role } from '#shared/models/role.ts';
+import { MAX_REQUEST_LINE_BYTES } from '#shared/models/request-schema.ts';
+import { requestFor, type Role } from '#shared/models/role.ts';
 import type { InferRequest, InferResult } from '#shared/models/types.ts';
 import { readJson, readJsonl, writeJson, writeJsonl } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef } from '#shared/storage/ports.ts';
@@ -188,6 +191,33 @@ describe('from tools to clusters', () => {
     world = await embeddedRuntime();
     await jobStore(world.runtime).create(newJob(JOB));
     expect((await cluster()).clusters).toEqual(before);
+  });
+
+  test('a seed is cut to what one request takes', () => {
+    const [tool] = tools;
+    const seed = Array.from({ length: 5000 }, (_, n) => ({
+      card: {
+        id: `t_${n}`,
+        name: `tool_${n}`,
+        description: 'A very long docstring. '.repeat(100),
+        tags: ['a', 'b'],
+      },
+      vector: new Float32Array(1),
+    }));
+    const within = withinBytes(seed);
+    expect(within.length).toBeGreaterThan(500);
+    const shown = within.map(({ card }) => topicTool(card));
+    const request = requestFor(
+      seedClustersRole,
+      {
+        depth: 4,
+        tools: shown,
+        analysis: { merges: shown.map((_, n): [number, number, number] => [n, n + 10_000, 0.123456]) },
+      },
+      { id: 'seed-1', model: 'builtin' },
+    );
+    expect(Buffer.byteLength(JSON.stringify(request))).toBeLessThan(MAX_REQUEST_LINE_BYTES);
+    expect(withinBytes([{ card: tool!, vector: new Float32Array(1) }])).toHaveLength(1);
   });
 
   test('a tree that is there is not made again: a second run of the same update changes nothing', async () => {
