@@ -5,7 +5,7 @@ import { writeJsonl } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef } from '#shared/storage/ports.ts';
 import type { TaskContext } from '#shared/task/context.ts';
 import { allRows, rowsIfAny } from './io.ts';
-import { wellFormed } from './well-formed.ts';
+import { wellFormed } from '#shared/determinism/well-formed.ts';
 
 /**
  * R(role) over many items in lockstep: one file of requests a step. Answers are kept over attempts by what they answer,

@@ -1,7 +1,7 @@
 import { openSandbox, type Sandbox, type SandboxRequest, type SandboxResult } from '#shared/sandbox/index.ts';
 import type { Json } from '#shared/storage/ports.ts';
 import type { Runtime } from '#shared/task/runtime.ts';
-import { isWellFormed, wellFormed } from './well-formed.ts';
+import { isWellFormed, wellFormed } from '#shared/determinism/well-formed.ts';
 
 /** The sandbox of this process, opened when first needed: its children serve one unit each and end when idle. */
 const opened = new Map<string, Promise<Sandbox>>();

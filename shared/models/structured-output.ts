@@ -40,13 +40,14 @@ export function decodeOutput(
   request: InferRequest,
   model: Pick<ModelEntry, 'provider'>,
 ): Decoded {
-  const thought = splitThinking(reply.text);
-  const reasoning = [reply.reasoning, thought.reasoning].filter(Boolean).join('\n');
+  // Decoders of streams and of JSON let half a surrogate pair through.
+  const thought = splitThinking(reply.text.toWellFormed());
+  const reasoning = [reply.reasoning?.toWellFormed(), thought.reasoning].filter(Boolean).join('\n');
   const extra = reasoning ? { reasoning } : {};
   const refuse = (code: (Decoded & { ok: false })['code'], errors: OutputFault[] = []): Decoded => ({
     ok: false,
     code,
-    raw: reply.text,
+    raw: reply.text.toWellFormed(),
     errors,
     repairs: [],
     ...extra,

@@ -11,7 +11,7 @@ import type { RoleKey } from '../input.ts';
 import { allRows } from '../io.ts';
 import { keys, partName } from '../keys.ts';
 import type { ClusterNode } from '../records.ts';
-import { wellFormed } from '../well-formed.ts';
+import { wellFormed } from '#shared/determinism/well-formed.ts';
 import { readMatrix, writeMatrix } from './cards.ts';
 import { leavesOf, ROOT, type TopicTree } from './tree.ts';
 

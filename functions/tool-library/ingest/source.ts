@@ -4,7 +4,7 @@ import { invalidInput, isError } from '#shared/task/errors.ts';
 import type { Runtime } from '#shared/task/runtime.ts';
 import { scanLines } from '#shared/text/lines.ts';
 import type { ToolLibraryInput } from '../input.ts';
-import { isWellFormed } from '../well-formed.ts';
+import { isWellFormed } from '#shared/determinism/well-formed.ts';
 import { MAX_ROW_BYTES } from './rows.ts';
 
 /** Where a job's rows come from. */

@@ -1,3 +1,4 @@
+import { wellFormed } from '#shared/determinism/well-formed.ts';
 import type { ProviderReply, ToolCall, ToolSpec } from '../types.ts';
 import { parseStrict } from './strict.ts';
 import { faultsOf } from './validate.ts';
@@ -12,7 +13,11 @@ export function decodeToolCalls(
   tools: ToolSpec[],
 ): ToolCall[] {
   return calls.map((call, index) => {
-    const base = { id: call.id || `call_${index}`, name: call.name, argumentsText: call.argumentsText };
+    const base = wellFormed({
+      id: call.id || `call_${index}`,
+      name: call.name,
+      argumentsText: call.argumentsText,
+    });
     const parsed = call.argumentsText.trim() === '' ? { value: {} } : parseStrict(call.argumentsText);
     const isObject =
       parsed !== undefined &&

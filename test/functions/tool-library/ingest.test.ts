@@ -4,7 +4,7 @@ import { readRow } from '#functions/tool-library/ingest/rows.ts';
 import { allRows } from '#functions/tool-library/io.ts';
 import { keys } from '#functions/tool-library/keys.ts';
 import type { Reject } from '#functions/tool-library/records.ts';
-import { isWellFormed, wellFormed } from '#functions/tool-library/well-formed.ts';
+import { isWellFormed, wellFormed } from '#shared/determinism/well-formed.ts';
 import { embeddedRuntime, type TestRuntime } from '#test/support/runtime.ts';
 import { configFor, contextOf } from './shard-loop.ts';
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { hashOf } from '#shared/determinism/hash.ts';
 import { guardEscapes } from '#shared/models/structured-output/escape-guard.ts';
 import { decodeOutput, reaskMessages } from '#shared/models/structured-output.ts';
 import type { InferRequest, JsonSchema, ProviderReply } from '#shared/models/types.ts';
@@ -192,6 +193,21 @@ describe('verdicts', () => {
       expect(decode(text, { finish: 'length' })).toMatchObject({ ok: false, code: 'TRUNCATED', raw: text });
     }
     expect(decode('{"a":1}', { finish: 'length', schema: A_STRING })).toMatchObject({ code: 'TRUNCATED' });
+  });
+
+  it('whatever it lets through can be hashed: half pairs are replaced, infinities are no numbers', () => {
+    const half = decode(raw`{"a":"x\ud800y"}`, { schema: A_STRING, reasoning: 'z\udc00' });
+    expect(half).toMatchObject({ ok: true, output: { a: 'x\ufffdy' }, reasoning: 'z\ufffd' });
+    expect(hashOf(half)).toHaveLength(64);
+    expect(hashOf(decode('plain \ud800', { schema: undefined as never }))).toHaveLength(64);
+    const number = { type: 'object', properties: { n: { type: 'number' } }, required: ['n'] };
+    expect(decode('{"n":1e999}', { schema: number })).toMatchObject({ ok: false, code: 'SCHEMA_INVALID' });
+    const called = decode('', {
+      finish: 'tool_calls',
+      toolCalls: [{ id: '\ud800', name: 'f', argumentsText: raw`{"a":"\ud800","n":1e999}` }],
+    });
+    expect(called).toMatchObject({ ok: true, toolCalls: [{ arguments: { a: '\ufffd', n: null } }] });
+    expect(hashOf(called)).toHaveLength(64);
   });
 
   it('calls an answer without text EMPTY and a filtered one CONTENT_FILTERED', () => {
