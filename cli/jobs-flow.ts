@@ -120,7 +120,7 @@ export async function runJob(
         ...(options.key ? { idempotencyKey: options.key } : {}),
       })
       .catch((error: unknown) => {
-        throw withHint(error, workflow);
+        throw withHint(error, workflow, options);
       });
     context.output.note(`Job ${job.jobId} (${connection.mode}).`);
     if (options.detach) {
@@ -132,12 +132,16 @@ export async function runJob(
   });
 }
 
-/** Where to look up what an input may hold, under the fields that are wrong. */
-function withHint(error: unknown, workflow: string): unknown {
+/** What to give, and where to look up what an input may hold, under the fields that are wrong. */
+function withHint(error: unknown, workflow: string, options: RunOptions): unknown {
   const fields = error instanceof CliError && error.details.some((line) => line.startsWith('#/input'));
   if (!fields) return error;
-  const hint = `agentmill workflows ${workflow} shows examples of its input, with --json its schema.`;
-  return new CliError(error.exitCode, error.message, [...error.details, hint]);
+  const takesFile = !options.file?.length && workflowNamed(workflow).triggers.s3 !== undefined;
+  const hints = [
+    ...(takesFile ? ['Give a file with --file, or fields with --set and --input.'] : []),
+    `agentmill workflows ${workflow} shows examples of its input, with --json its schema.`,
+  ];
+  return new CliError(error.exitCode, error.message, [...error.details, ...hints]);
 }
 
 /** Follows a job, prints its summary and gives the exit code; the first Ctrl-C leaves it resumable. */

@@ -219,7 +219,7 @@ describe('[infra-api-cli 29] exit code 2, and words for what is wrong', () => {
     [
       'no input',
       ['run', 'dataset-synthesis'],
-      /#\/input\/sources: [\s\S]*workflows dataset-synthesis shows examples/,
+      /#\/input\/sources: .*\n +Give a file with --file, .*\n +agentmill workflows dataset-synthesis shows examples/,
     ],
     [
       'an unknown field and model',
