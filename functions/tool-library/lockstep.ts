@@ -109,9 +109,8 @@ export async function repliesTo(
       if (bytes !== undefined) replies.set(request.id, unasked(request, bytes));
       continue;
     }
-    const result = wellFormed(given);
-    replies.set(request.id, result);
-    if (result.status !== 'failed') kept.push({ hash, result });
+    replies.set(request.id, given);
+    if (given.status !== 'failed') kept.push({ hash, result: given });
   }
   await writeJsonl(scope.ctx.artifacts, resultsAt(scope, step), kept);
   return replies;

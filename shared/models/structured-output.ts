@@ -41,13 +41,14 @@ export function decodeOutput(
   model: Pick<ModelEntry, 'provider'>,
 ): Decoded {
   // Decoders of streams and of JSON let half a surrogate pair through.
-  const thought = splitThinking(reply.text.toWellFormed());
+  const raw = reply.text.toWellFormed();
+  const thought = splitThinking(raw);
   const reasoning = [reply.reasoning?.toWellFormed(), thought.reasoning].filter(Boolean).join('\n');
   const extra = reasoning ? { reasoning } : {};
   const refuse = (code: (Decoded & { ok: false })['code'], errors: OutputFault[] = []): Decoded => ({
     ok: false,
     code,
-    raw: reply.text.toWellFormed(),
+    raw,
     errors,
     repairs: [],
     ...extra,

@@ -9,17 +9,16 @@ import type { SibState } from './state.ts';
  */
 
 /** Cases of a tool that the code agent maps; calls of the others are made from these. */
-export const SHOWN_CASES = 12;
+const SHOWN_CASES = 12;
 /** Executions that fail, and cases without a call, in one review. */
 const SHOWN_FAILURES = 100;
 
+/** Of a tool's cases. */
+export const shownOf = <T>(cases: readonly T[]): T[] => cases.slice(0, SHOWN_CASES);
+
 /** The ids of the cases that the code agent maps. */
 export const shownCases = ({ sib }: SibState, part: PartSources): Set<string> =>
-  new Set(
-    sib.coveredToolIds.flatMap((id) =>
-      (part.cases.get(id) ?? []).slice(0, SHOWN_CASES).map((each) => each.id),
-    ),
-  );
+  new Set(sib.coveredToolIds.flatMap((id) => shownOf(part.cases.get(id) ?? []).map((each) => each.id)));
 
 /** What a review sees of the executions, in their order, and how many more of them passed and failed. */
 export function shownExecutions({

@@ -8,7 +8,7 @@ import { patchCodeRole, type PatchCodeInput } from '../roles/patch-code.ts';
 import type { Code, Design, SourceView } from '../roles/refactoring.ts';
 import { writeCodeRole, type WriteCodeInput } from '../roles/write-code.ts';
 import { draftOf, type Draft } from './draft.ts';
-import { SHOWN_CASES, shownCases } from './shown.ts';
+import { shownCases, shownOf } from './shown.ts';
 import { liveSibs, type SibState } from './state.ts';
 
 /** The code agent's requests and replies: write-code first, patch-code with the feedback of the round before. */
@@ -78,7 +78,7 @@ export const viewsOf = (ids: readonly string[], part: PartSources): SourceView[]
   ids.map((id) => {
     const { name, code } = part.tools.get(id)!;
     const all = part.cases.get(id) ?? [];
-    const cases = all.slice(0, SHOWN_CASES).map(({ id: caseId, question, setup, call }) => ({
+    const cases = shownOf(all).map(({ id: caseId, question, setup, call }) => ({
       caseId,
       question,
       ...(setup === undefined ? {} : { setup }),

@@ -121,7 +121,7 @@ export async function answersOf<Input>(
   for (const result of await allRows<InferResult>(ctx.artifacts, answered.results)) {
     // A second pass over failures appends its answer after the first one's.
     const known = results.get(result.id);
-    if (!known || known.status === 'failed') results.set(result.id, wellFormed(result));
+    if (!known || known.status === 'failed') results.set(result.id, result);
   }
   const requests = await allRows<InferRequest>(ctx.artifacts, answered.requests);
   return requests.map(({ id, input }) => ({ input: input as Input, result: results.get(id) }));

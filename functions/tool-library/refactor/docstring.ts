@@ -108,9 +108,10 @@ const parametersIn = ({ column }: Variable, skeletons: readonly Skeleton[]) =>
 
 /** Each word once, what is to be kept first; of the rest so many. */
 function keeping(sources: readonly { kept: string[]; more: string[] }[], most: number, but = ''): string[] {
-  const kept = new Set(sources.flatMap((source) => source.kept));
-  const more = new Set(sources.flatMap((source) => source.more).filter((word) => !kept.has(word)));
-  return [...kept, ...[...more].filter((word) => word !== '' && word !== but).slice(0, most)].filter(
-    (word) => word !== '' && word !== but,
+  const wanted = (word: string): boolean => word !== '' && word !== but;
+  const kept = new Set(sources.flatMap((source) => source.kept).filter(wanted));
+  const more = new Set(
+    sources.flatMap((source) => source.more).filter((word) => wanted(word) && !kept.has(word)),
   );
+  return [...kept, ...[...more].slice(0, most)];
 }

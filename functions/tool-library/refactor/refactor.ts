@@ -130,3 +130,14 @@ const isFree = (id: string, skeleton: Skeleton): boolean =>
 export function mappedCall(tool: SourceTool, expression: AstNode, adapter: Adapter): AstNode | undefined {
   return mapExpression(expression, tool.entry, parametersOf(functionNamed(tool.ast, tool.entry)!), adapter);
 }
+
+/** Calls of a tool's cases as calls of the function that replaces it; cases that do not fit it are left out. */
+export const mappedCases = (
+  tool: SourceTool,
+  cases: SourceTool['cases'],
+  adapter: Adapter,
+): { caseId: string; setup?: string; call: AstNode }[] =>
+  cases.flatMap(({ id, shape, setup }) => {
+    const call = mappedCall(tool, shape.expression, adapter);
+    return call ? [{ caseId: id, ...(setup === undefined ? {} : { setup }), call }] : [];
+  });

@@ -32,6 +32,7 @@ import {
   callKey,
   callOf,
   callRecord,
+  ignoreConflict,
   keptRequest,
   requestOf,
   sentOf,
@@ -156,9 +157,7 @@ async function submit(
   // A completion may have been faster: then the record has moved on, and stays so.
   const current = await records.get(callKey(attemptId));
   if (!current || callOf(current).state !== 'SUBMITTING') return;
-  await records.put(callRecord(waiting), { ifVersion: current.version }).catch((error: unknown) => {
-    if (!isError(error, 'Conflict')) throw error;
-  });
+  await records.put(callRecord(waiting), { ifVersion: current.version }).catch(ignoreConflict);
 }
 
 /** The endpoint did not take it: the next attempt goes after a back-off, here where there is time, else with the sweep. */

@@ -3,6 +3,7 @@ import { sha256Hex } from '#shared/determinism/hash.ts';
 import { itemPages } from '#shared/storage/all-items.ts';
 import { readJson } from '#shared/storage/jsonl.ts';
 import type { ArtifactRef, Json, RecordItem, RecordPut } from '#shared/storage/ports.ts';
+import { isError } from '#shared/task/errors.ts';
 import type { Runtime } from '#shared/task/runtime.ts';
 import type { InferErrorCode, InferRequest, InferResult, LedgerRow } from '../../types.ts';
 import type { BatchOutput } from '../checkpoint.ts';
@@ -134,6 +135,11 @@ export const heartbeatIndex = (batchId: string, at: number) => ({
   sk: `${isoTime(at)}#${batchId}`,
 });
 export const endedIndex = (batchId: string) => ({ pk: ENDED, sk: batchId });
+
+/** For a write that somebody else may have been faster with: theirs stands. */
+export function ignoreConflict(error: unknown): void {
+  if (!isError(error, 'Conflict')) throw error;
+}
 
 /** A request as a call keeps it: in an artifact where it is large. */
 export async function keptRequest(

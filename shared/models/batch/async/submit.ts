@@ -27,6 +27,7 @@ import {
   firstOrdinal,
   hasLine,
   heartbeatIndex,
+  ignoreConflict,
   putLine,
   type AsyncBatch,
 } from './records.ts';
@@ -96,7 +97,7 @@ export async function submitBatch(
     await hold(requests, 'all');
     await records
       .put(batchRecord(batch, clock.now(), requests.length), { ifAbsent: true })
-      .catch(unlessThere);
+      .catch(ignoreConflict);
   } else if (known!.failure && known!.taskToken === input.taskToken) {
     // The same task once more: its answer may not have come through.
     await runtime.workflows.sendTaskFailure(input.taskToken, known!.failure);
@@ -164,10 +165,6 @@ async function submitLines(
     if (ended && early.note(ended))
       throw modelUnavailable(`The batch at ${model.name} was stopped: ${early.text}.`);
   }
-}
-
-function unlessThere(error: unknown): void {
-  if (!isError(error, 'Conflict')) throw error;
 }
 
 async function readAll(ref: ArtifactRef, model: ModelEntry, ctx: InferContext): Promise<InferRequest[]> {

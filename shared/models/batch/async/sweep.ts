@@ -13,6 +13,7 @@ import {
   DUE_CALLS,
   endedIndex,
   heartbeatIndex,
+  ignoreConflict,
   LIVE_BATCHES,
 } from './records.ts';
 
@@ -70,10 +71,6 @@ export async function sweepAsync(door: Door, base: CompletionContext): Promise<n
   }
   door.metrics.flush(runtime);
   return over;
-}
-
-function ignoreConflict(error: unknown): void {
-  if (!isError(error, 'Conflict')) throw error;
 }
 
 /** What an index lists up to a time. All of it is read before any of it is changed. */
